@@ -1,11 +1,16 @@
-// Runs the benchmarks that have limits: opening, curve, time before scoring, search, memory,
-// magnitudes, evaluation, the page, decoding, exports.
-// `npm run bench -- [open] [curve] ... [--webgpu] [--before folder] [--json
-// file]`; `--before` names the built page of an older version to compare the first page with.
+// Runs the benchmarks that have limits: opening, curve, CPU devices, time before scoring, search,
+// memory, magnitudes, evaluation, the page, decoding, exports.
+// `npm run bench -- [open] [curve] ... [--webgpu] [--before folder] [--json file]`; `--before`
+// names the built page of an older version to compare the first page with. Of `cpu`: `--torch`, a
+// result of tools/torch_curve.py to compare with (several may be given); `--large`, the folder of
+// scripts/llama.ts in place of one made for the run, "none" to leave the large model out;
+// `--large-windows`, how many windows of it are scored.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { benchCpu } from './bench/cpu.ts';
 import { benchCurve } from './bench/curve.ts';
 import { benchDecode } from './bench/decode.ts';
 import { benchEstimate } from './bench/estimate.ts';
@@ -20,7 +25,11 @@ import { benchSearch } from './bench/search.ts';
 interface BenchOptions {
   webgpu: boolean;
   /** A built page. */
-  before?: string;
+  before?: string | undefined;
+  /** Of the cpu benchmark: results of tools/torch_curve.py, and how much of it to run. */
+  torch: string[];
+  large?: string | undefined;
+  largeWindows: number;
 }
 
 const ROOT = join(import.meta.dirname, '..');
@@ -30,6 +39,7 @@ const PARTS: Record<
 > = {
   open: benchOpen,
   curve: benchCurve,
+  cpu: benchCpu,
   estimate: benchEstimate,
   search: benchSearch,
   memory: benchMemory,
@@ -40,25 +50,29 @@ const PARTS: Record<
   export: benchExport,
 };
 
-const words = process.argv.slice(2);
-const flag = words.indexOf('--json');
-const target = flag >= 0 ? words[flag + 1] : join(ROOT, 'bench-results', 'bench.json');
-const beforeFlag = words.indexOf('--before');
-const before = beforeFlag >= 0 ? words[beforeFlag + 1] : undefined;
+const { values, positionals: asked } = parseArgs({
+  allowPositionals: true,
+  options: {
+    webgpu: { type: 'boolean', default: false },
+    before: { type: 'string' },
+    json: { type: 'string', default: join(ROOT, 'bench-results', 'bench.json') },
+    torch: { type: 'string', multiple: true, default: [] },
+    large: { type: 'string' },
+    'large-windows': { type: 'string', default: '2' },
+  },
+});
+const target = values.json;
 const options: BenchOptions = {
-  webgpu: words.includes('--webgpu'),
-  ...(before === undefined ? {} : { before }),
+  webgpu: values.webgpu,
+  before: values.before,
+  torch: values.torch,
+  large: values.large,
+  largeWindows: Number(values['large-windows']),
 };
-const asked = words.filter(
-  (word, i) =>
-    !word.startsWith('--') &&
-    (flag < 0 || i !== flag + 1) &&
-    (beforeFlag < 0 || i !== beforeFlag + 1),
-);
-const unknown = asked.find((name) => !PARTS[name]);
-if (unknown !== undefined || target === undefined) {
+if (asked.some((name) => !PARTS[name])) {
   console.error(
-    `usage: npm run bench -- [${Object.keys(PARTS).join('] [')}] [--webgpu] [--before folder] [--json file]`,
+    `usage: npm run bench -- [${Object.keys(PARTS).join('] [')}] [--webgpu] [--before folder] ` +
+      '[--torch file ...] [--large folder] [--large-windows n] [--json file]',
   );
   process.exit(2);
 }

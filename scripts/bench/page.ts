@@ -69,7 +69,10 @@ const WAIT = { timeout: 240_000 };
 /**
  * Builds the page into a scratch folder, serves it under a sub-path and uses it as a person would.
  */
-export async function benchPage(root: string, { before }: { before?: string }): Promise<PageRow> {
+export async function benchPage(
+  root: string,
+  { before }: { before?: string | undefined },
+): Promise<PageRow> {
   const scratch = mkdtempSync(join(tmpdir(), 'espalier-page-'));
   await build({ root, logLevel: 'error', build: { outDir: scratch, emptyOutDir: true } });
   const server = await serve(scratch, { base: '/espalier/' });

@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Verification } from '../contract/verify.ts';
 import { EspalierError } from '../errors.ts';
+import { CPU_KINDS, DEFAULT_KIND, PACKAGES } from '../runtime/testing/cpuDevices.ts';
 import {
   calibrationText,
   fixturePath,
@@ -70,7 +71,7 @@ describe('words', () => {
     [['a', '--text', 'x', '--samples', '0'], '--samples takes a whole number of at least 1'],
     [['a', '--text', 'x', '--seed', '-1'], '--seed needs a value'],
     [['a', '--text', 'x', '--seed=-1'], '--seed takes a whole number of at least 0'],
-    [['a', '--text', 'x', '--device', 'gpu'], '--device is one of wasm, webgpu'],
+    [['a', '--text', 'x', '--device', 'gpu'], '--device is one of cpu, wasm, webgpu'],
     [
       ['a', '--text', 'x', '--remove', '0-9999999999'],
       '--remove takes units like 3,7.attn,9-11, not "0-9999999999"',
@@ -107,28 +108,33 @@ test('inspect writes the structure', async () => {
   expect(summary.kvBytesPerToken).toBe(8192);
 });
 
-test('score writes curve and plan; the numbers are PyTorch’s', async () => {
-  const expected = golden<SampleGolden>('sample');
-  const text = at('calibration.txt');
-  writeFileSync(text, calibrationText());
-  const words = [
-    samplePath(),
-    ...FP32,
-    '--text',
-    text,
-    '--remove',
-    '7,9',
-    '--json',
-    at('score.json'),
-  ];
-  expect(await score(words)).toBe(0);
-  const report = json<ScoreReport>('score.json');
-  expect(report.windows).toEqual(expected.windows);
-  expect(report.baseline.ppl).toBeCloseTo(expected.baseline_ppl, 3);
-  expect(report.order).toEqual(expected.ppl_order);
-  expect(report.plan?.ppl).toBeCloseTo(expected.oneshot['2'] ?? 0, 3);
-  expect(report.device.kind).toBe('wasm');
-});
+test.each(CPU_KINDS)(
+  'score on %s writes curve and plan; the numbers are PyTorch’s',
+  async (kind) => {
+    const expected = golden<SampleGolden>('sample');
+    const text = at('calibration.txt');
+    writeFileSync(text, calibrationText());
+    const words = [
+      samplePath(),
+      ...FP32,
+      '--text',
+      text,
+      '--remove',
+      '7,9',
+      '--json',
+      at('score.json'),
+      ...(kind === DEFAULT_KIND ? [] : ['--device', kind]),
+    ];
+    expect(await score(words)).toBe(0);
+    const report = json<ScoreReport>('score.json');
+    expect(report.windows).toEqual(expected.windows);
+    expect(report.baseline.ppl).toBeCloseTo(expected.baseline_ppl, 3);
+    expect(report.order).toEqual(expected.ppl_order);
+    expect(report.plan?.ppl).toBeCloseTo(expected.oneshot['2'] ?? 0, 3);
+    expect(report.device.kind).toBe(kind);
+    expect(report.runtime).toContain(PACKAGES[kind]);
+  },
+);
 
 describe('score refuses before it scores', () => {
   const windows = (rows: unknown): string => {

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { DEFAULT_KIND } from '../runtime/testing/cpuDevices.ts';
 import { golden, type SampleGolden, samplePath } from '../testing/fixtures.ts';
 import { UsageError } from './args.ts';
 import type { CriterionReport } from './criteria.ts';
@@ -83,7 +84,7 @@ describe('score --criterion', () => {
     expect(influence.found).toMatchObject({
       windows: expected.windows,
       settings: { samples: 10, length: 128 },
-      device: { kind: 'wasm' },
+      device: { kind: DEFAULT_KIND },
     });
     const angles = expected.angular_last_token[4]!;
     const angular = await report(

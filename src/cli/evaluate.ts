@@ -4,10 +4,12 @@
 import { hasNumbers, pplWords } from '../analysis/perplexity.ts';
 import type { EvaluatedSide, EvaluateEvent, EvaluateResult } from '../contract/evaluate.ts';
 import type { ScoreResult } from '../contract/score.ts';
+import { runtimeOf } from '../runtime/device/ort.ts';
 import { evaluationText } from '../runtime/evaluate/text.ts';
 import { folderTokenizer } from '../runtime/score/calibration.ts';
 import { formatUnits } from '../units.ts';
 import { defineCommand } from './command.ts';
+import { noteDevice } from './device.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
 import type { Options, Values } from './options.ts';
 import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
@@ -58,7 +60,8 @@ export const evaluate = defineCommand({
 });
 
 /** What `eval` writes: what the page's evaluation gives. */
-export type EvalReport = EvaluateResult & Pick<ScoreResult, 'selfTest' | 'rewrites'>;
+export type EvalReport = EvaluateResult &
+  Pick<ScoreResult, 'selfTest' | 'rewrites'> & { runtime: string };
 
 async function run(path: string, values: Values<typeof OPTIONS>): Promise<number> {
   const wanted = {
@@ -88,10 +91,13 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
       if (event.type === 'progress') showProgress(event.progress);
     };
     const result = await session.evaluate(text, removed, undefined, onEvent);
-    const report: EvalReport = { ...result, selfTest, rewrites: [...session.programs.rewrites] };
+    const { rewrites } = session.programs;
+    const runtime = runtimeOf(engine);
+    const report: EvalReport = { ...result, selfTest, rewrites: [...rewrites], runtime };
     statusDone();
     writeJson(values.json, report);
     for (const line of linesOf(report)) note(line);
+    noteDevice(engine.name, runtime);
     await session.dispose();
     await engine.dispose();
     return 0;

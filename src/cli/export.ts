@@ -8,8 +8,7 @@ import { type OpenedModel, openModel } from '../model/open/open.ts';
 import { otherPrecisions } from '../model/open/precisions.ts';
 import { writeFolder } from '../node/writeFolder.ts';
 import type { Engine } from '../runtime/device/engine.ts';
-import { nodeLoader } from '../runtime/device/ort.node.ts';
-import { openWasm } from '../runtime/device/wasmEngine.ts';
+import { runtimeOf } from '../runtime/device/ort.ts';
 import type { RoutedSession } from '../runtime/score/route.ts';
 import { verifyPrecisions } from '../runtime/verify/combine.ts';
 import { type ExpectedNll, noNumbersOf } from '../runtime/verify/runs.ts';
@@ -18,6 +17,7 @@ import { spreadIds } from '../spreadIds.ts';
 import { blocksLeft, type Unit } from '../units.ts';
 import { VERSION } from '../version.ts';
 import { defineCommand } from './command.ts';
+import { noteDevice, openEngine } from './device.ts';
 import { openForCommand, openSession, withFolder } from './open.ts';
 import type { Options, Values } from './options.ts';
 import { checkJsonTarget, megabytes, note, status, statusDone, writeJson } from './output.ts';
@@ -118,6 +118,7 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
         remarks: manifest.remarks,
         summary,
         verification,
+        runtime: runtimeOf(engine),
       });
     else {
       const total = files.reduce((sum, file) => sum + file.bytes, 0);
@@ -129,6 +130,7 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
       for (const check of verification.checks)
         process.stdout.write(`  ${check.ok ? 'ok    ' : wrong} ${check.name}: ${check.detail}\n`);
     }
+    noteDevice(engine.name, runtimeOf(engine));
     for (const remark of manifest.remarks) note(remark);
     if (manifest.leftOut.length > 0)
       note(`Left out, because the pruned model does not use them: ${manifest.leftOut.join(', ')}.`);
@@ -174,5 +176,5 @@ async function likelihood(
       await routed?.engine.dispose().catch(() => {});
     }
   }
-  return { nll: null, ...(nllObstacle ? { nllObstacle } : {}), engine: await openWasm(nodeLoader) };
+  return { nll: null, ...(nllObstacle ? { nllObstacle } : {}), engine: await openEngine(values) };
 }

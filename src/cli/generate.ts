@@ -10,6 +10,7 @@ import { type ErrorReport, EspalierError } from '../errors.ts';
 import { generateSideBySide } from '../speed/sideBySide.ts';
 import type { Unit } from '../units.ts';
 import { defineCommand } from './command.ts';
+import { noteDevice } from './device.ts';
 import { checkPlan, openForCommand, openVariants, withFolder } from './open.ts';
 import type { Options, Values } from './options.ts';
 import { checkJsonTarget, note, showProgress, statusDone, writeJson } from './output.ts';
@@ -126,6 +127,7 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
     const report = reportOf(result, encoded, settings);
     writeJson(values.json, report);
     summarise(report, result);
+    noteDevice(report.device.name, report.device.runtime);
     return report.errors ? 1 : 0;
   });
 }

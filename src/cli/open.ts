@@ -13,11 +13,12 @@ import { removalObstacle } from '../model/structure/removeGraph.ts';
 import { type CountingFolder, nodeFolder } from '../node/folder.ts';
 import { LoadedVariant } from '../runtime/decode/variant.ts';
 import { findAdapter } from '../runtime/device/adapter.ts';
-import { nodeLoader } from '../runtime/device/ort.node.ts';
+import type { OrtLoader } from '../runtime/device/ort.ts';
 import { runSelfTest } from '../runtime/device/selfTest.ts';
 import { openRouted, type RoutedSession } from '../runtime/score/route.ts';
 import type { Unit } from '../units.ts';
 import { graphPath, UsageError } from './args.ts';
+import { chosenDevice } from './device.ts';
 import { megabytes } from './output.ts';
 import type { RunValues } from './sharedOptions.ts';
 
@@ -102,8 +103,8 @@ export function checkPlan({ structure, summary }: OpenedModel, removed: readonly
 let tested: Promise<SelfTest | null> | null = null;
 
 /** The self-test of the GPU that Node finds, once per process; null without one. */
-function selfTestOnce(): Promise<SelfTest | null> {
-  tested ??= findAdapter(nodeLoader).then((adapter) => (adapter ? runSelfTest(nodeLoader) : null));
+function selfTestOnce(loader: OrtLoader): Promise<SelfTest | null> {
+  tested ??= findAdapter(loader).then((adapter) => (adapter ? runSelfTest(loader) : null));
   return tested;
 }
 
@@ -113,18 +114,20 @@ function selfTestOnce(): Promise<SelfTest | null> {
  */
 export async function openVariants(
   opened: OpenedModel,
-  { device }: RunValues,
+  values: RunValues,
   graphCapture = false,
 ): Promise<OpenVariant> {
-  const selfTest = device === 'webgpu' ? await selfTestOnce() : null;
+  const { kind: device, loader } = await chosenDevice(values);
+  const selfTest = device === 'webgpu' ? await selfTestOnce(loader) : null;
   return (removed, signal, onProgress, steps = []) =>
-    LoadedVariant.open(opened, { removed, steps, device, selfTest, graphCapture }, nodeLoader, {
+    LoadedVariant.open(opened, { removed, steps, device, selfTest, graphCapture }, loader, {
       signal,
       onProgress,
     });
 }
 
-/** A scoring session on the wasm device, or on WebGPU when it is asked for. */
-export function openSession(opened: OpenedModel, { device }: RunValues): Promise<RoutedSession> {
-  return openRouted(opened, nodeLoader, device, selfTestOnce);
+/** A scoring session on the device that is asked for, or on the one that stands in for it. */
+export async function openSession(opened: OpenedModel, values: RunValues): Promise<RoutedSession> {
+  const { kind, loader } = await chosenDevice(values);
+  return openRouted(opened, loader, kind, () => selfTestOnce(loader));
 }

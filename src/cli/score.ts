@@ -10,6 +10,7 @@ import type {
   SublayersResult,
 } from '../contract/score.ts';
 import { EspalierError } from '../errors.ts';
+import { runtimeOf } from '../runtime/device/ort.ts';
 import { calibrate, folderTokenizer } from '../runtime/score/calibration.ts';
 import type { SublayersCurve } from '../runtime/score/curve.ts';
 import { type Sublayer, sublayerOf } from '../units.ts';
@@ -25,6 +26,7 @@ import {
   scoreByCriterion,
   sublayersLines,
 } from './criteria.ts';
+import { noteDevice } from './device.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
 import type { Options, Values } from './options.ts';
 import { checkJsonTarget, megabytes, note, showProgress, statusDone, writeJson } from './output.ts';
@@ -72,10 +74,12 @@ export const score = defineCommand({
 });
 
 /** What `score` writes: what the page's Score gives, and the plan where --remove names one. */
-export type ScoreReport = ScoreResult & { plan?: PlanResult };
+export type ScoreReport = ScoreResult & { plan?: PlanResult; runtime: string };
 
 /** Windows, settings and device of a criterion that runs the model. */
-type Ran = Pick<ScoreResult, 'windows' | 'settings' | 'device' | 'selfTest' | 'rewrites'>;
+type Ran = Pick<ScoreResult, 'windows' | 'settings' | 'device' | 'selfTest' | 'rewrites'> & {
+  runtime: string;
+};
 
 /** What `score` writes for one sublayer of each block. */
 export type SublayersReport = SublayersResult & Ran & { unit: Sublayer };
@@ -142,6 +146,7 @@ async function run(
       windows,
       settings,
       device: { kind: engine.kind, name: engine.name },
+      runtime: runtimeOf(engine),
       selfTest,
       rewrites: [...rewrites],
     };
@@ -172,6 +177,7 @@ async function run(
       };
       finish(values.json, report, curveLines(report));
     }
+    noteDevice(engine.name, runtimeOf(engine));
     await session.dispose();
     await engine.dispose();
     return 0;

@@ -9,12 +9,14 @@ import type { SearchParameters, SearchResult } from '../contract/search.ts';
 import { EspalierError } from '../errors.ts';
 import type { OpenedModel } from '../model/open/open.ts';
 import { missingBlock } from '../model/structure/removable.ts';
+import { runtimeOf } from '../runtime/device/ort.ts';
 import { calibrate, folderTokenizer } from '../runtime/score/calibration.ts';
 import type { ScoreSession } from '../runtime/score/session.ts';
 import { blockOf, blocksLeft, formatUnits, type Unit } from '../units.ts';
 import { UsageError } from './args.ts';
 import { defineCommand } from './command.ts';
 import { CRITERION_OPTIONS, measureCriterion, pplInWords, readCriterion } from './criteria.ts';
+import { noteDevice } from './device.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from './open.ts';
 import type { Options, Values } from './options.ts';
 import { checkJsonTarget, note, statusDone, writeJson } from './output.ts';
@@ -78,6 +80,7 @@ export interface SearchReport extends Omit<SearchResult, 'steps'> {
   start: readonly Unit[];
   locked: readonly number[];
   steps: SearchPath['steps'];
+  runtime: string;
   /** Why the plans compare with nothing: the model that the search starts from gives no numbers. */
   warnings?: string[];
 }
@@ -145,11 +148,13 @@ async function run(
       windows,
       settings,
       device: { kind: engine.kind, name: engine.name },
+      runtime: runtimeOf(engine),
       seconds: (performance.now() - started) / 1000,
     };
     statusDone();
     writeJson(values.json, report);
     for (const line of linesOf(report)) note(line);
+    noteDevice(engine.name, report.runtime);
     await session.dispose();
     await engine.dispose();
     return 0;

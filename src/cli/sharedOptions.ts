@@ -18,9 +18,16 @@ export const RUN_OPTIONS = {
   device: {
     type: 'choice',
     value: 'name',
-    choices: ['wasm', 'webgpu'],
-    default: 'wasm',
-    help: 'device that runs the model',
+    choices: ['cpu', 'wasm', 'webgpu'],
+    help:
+      'what runs the model: native ONNX Runtime (cpu), ONNX Runtime Web (wasm) or a GPU; by ' +
+      'default cpu where the package onnxruntime-node is installed, else wasm',
+  },
+  threads: {
+    type: 'whole',
+    min: 1,
+    value: 'n',
+    help: 'threads of cpu and wasm; by default one for each core, and one of wasm',
   },
 } as const satisfies Options;
 

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EspalierError } from '../errors.ts';
+import { CPU_KINDS, DEFAULT_KIND, PACKAGES } from '../runtime/testing/cpuDevices.ts';
 import { fixturePath, golden, type SampleGolden, samplePath } from '../testing/fixtures.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
 import { decimal, UsageError } from './args.ts';
@@ -30,7 +31,7 @@ describe('words', () => {
     [bench, ['a', '--warmup', 'x'], '--warmup takes a whole number of at least 0'],
     [bench, ['a', '--prompt', ''], '--prompt needs a value'],
     [bench, ['a', '--prompt', 'x', '--prompt-tokens', '3'], 'not both'],
-    [bench, ['a', '--device', 'gpu'], '--device is one of wasm, webgpu'],
+    [bench, ['a', '--device', 'gpu'], '--device is one of cpu, wasm, webgpu'],
     [bench, [samplePath()], 'Name one:'],
     [generate, ['a'], '--prompt <text>'],
     [
@@ -115,9 +116,9 @@ describe('bench', () => {
         interleaved: 'runs',
       }),
       device: {
-        kind: 'wasm',
+        kind: DEFAULT_KIND,
         name: expect.any(String),
-        runtime: expect.stringContaining('onnxruntime-web'),
+        runtime: expect.stringContaining(PACKAGES[DEFAULT_KIND]),
       },
     });
     const { original, pruned } = report as {
@@ -176,44 +177,50 @@ describe('generate', () => {
   const sample = golden<SampleGolden>('sample');
   const tokenizer = loadTokenizer(readFileSync(`${samplePath()}/tokenizer.json`, 'utf8'), null);
 
-  test('gives the greedy ids of PyTorch, and where original and pruned first differ', async () => {
-    const prompt = tokenizer.decode(sample.prompt_ids);
-    expect(tokenizer.encode(prompt)).toEqual(sample.prompt_ids);
-    const words = [
-      ...SAMPLE,
-      '--prompt',
-      prompt,
-      '--remove',
-      '7,9',
-      '--tokens',
-      '24',
-      '--json',
-      at('greedy.json'),
-    ];
-    expect(await generate(words)).toBe(0);
-    const report = json<GenerateReport>('greedy.json');
-    const expected = (removed: number[]) =>
-      sample.generation.find((g) => g.removedUnits.length === 0 && `${g.removed}` === `${removed}`);
-    for (const [variant, removed] of [
-      [report.original, []],
-      [report.pruned, [7, 9]],
-    ] as const) {
-      // All margins of both are above 0.03, the logit tolerance is 0.001.
-      expect(variant?.ids).toEqual(expected([...removed])?.greedy_ids);
-      expect(variant?.text).toBe(expected([...removed])?.text);
-      expect(variant?.done).toBe('length');
-      expect(variant?.tokensPerSecond).toBeGreaterThan(0);
-    }
-    expect(report.divergesAt).toBe(0);
-    expect(report.prompt).toEqual({ ids: sample.prompt_ids, text: prompt });
-    expect(report.settings).toMatchObject({
-      temperature: 0,
-      tokens: 24,
-      removed: [7, 9],
-      chat: false,
-    });
-    expect(report.device.kind).toBe('wasm');
-  });
+  test.each(CPU_KINDS)(
+    'gives the greedy ids of PyTorch on %s, and where original and pruned first differ',
+    async (kind) => {
+      const prompt = tokenizer.decode(sample.prompt_ids);
+      expect(tokenizer.encode(prompt)).toEqual(sample.prompt_ids);
+      const words = [
+        ...SAMPLE,
+        '--prompt',
+        prompt,
+        '--remove',
+        '7,9',
+        '--tokens',
+        '24',
+        '--json',
+        at('greedy.json'),
+        ...(kind === DEFAULT_KIND ? [] : ['--device', kind]),
+      ];
+      expect(await generate(words)).toBe(0);
+      const report = json<GenerateReport>('greedy.json');
+      const expected = (removed: number[]) =>
+        sample.generation.find(
+          (g) => g.removedUnits.length === 0 && `${g.removed}` === `${removed}`,
+        );
+      for (const [variant, removed] of [
+        [report.original, []],
+        [report.pruned, [7, 9]],
+      ] as const) {
+        // All margins of both are above 0.03, the logit tolerance is 0.001.
+        expect(variant?.ids).toEqual(expected([...removed])?.greedy_ids);
+        expect(variant?.text).toBe(expected([...removed])?.text);
+        expect(variant?.done).toBe('length');
+        expect(variant?.tokensPerSecond).toBeGreaterThan(0);
+      }
+      expect(report.divergesAt).toBe(0);
+      expect(report.prompt).toEqual({ ids: sample.prompt_ids, text: prompt });
+      expect(report.settings).toMatchObject({
+        temperature: 0,
+        tokens: 24,
+        removed: [7, 9],
+        chat: false,
+      });
+      expect(report.device.kind).toBe(kind);
+    },
+  );
 
   test('gives the greedy ids of PyTorch without sublayers', async () => {
     const wanted = sample.generation.find((g) => g.removedUnits.join() === '9.attn,8.ffn');

@@ -10,6 +10,7 @@ import { measureVariants } from '../speed/measure.ts';
 import type { Unit } from '../units.ts';
 import { UsageError } from './args.ts';
 import { defineCommand } from './command.ts';
+import { noteDevice } from './device.ts';
 import { checkPlan, openForCommand, openVariants, withFolder } from './open.ts';
 import type { Options, Values } from './options.ts';
 import { checkJsonTarget, megabytes, note, showProgress, statusDone, writeJson } from './output.ts';
@@ -149,6 +150,7 @@ async function run(
     const report = reportOf(result, opened.graphPath, removed, steps);
     writeJson(values.json, report);
     summarise(result);
+    noteDevice(report.device.name, report.device.runtime);
     return report.errors ? 1 : 0;
   });
 }

@@ -23,6 +23,7 @@ const MAX_DEPTH = 6;
 /** A file of the folder; `target` is where its bytes are, for a link that was stored as text. */
 interface Listed extends FolderFile {
   target?: string;
+  isLink?: boolean;
 }
 
 async function walk(root: string, relative: string, depth: number, out: Listed[]): Promise<void> {
@@ -37,7 +38,13 @@ async function walk(root: string, relative: string, depth: number, out: Listed[]
       if (entry.isSymbolicLink() && (await leadsUp(root, path))) continue;
       await walk(root, path, depth + 1, out);
     } else if (info?.isFile() && !isClutterFile(entry.name))
-      out.push((await linked(root, path, info.size)) ?? { path, size: info.size });
+      out.push(
+        (await linked(root, path, info.size)) ?? {
+          path,
+          size: info.size,
+          isLink: entry.isSymbolicLink(),
+        },
+      );
   }
 }
 
@@ -182,6 +189,10 @@ export async function nodeFolder(path: string): Promise<CountingFolder> {
       );
       sources.set(filePath, source);
       return source;
+    },
+    diskPath(filePath) {
+      const file = files.find((f) => f.path === filePath);
+      return !file || file.isLink || file.target !== undefined ? null : join(root, filePath);
     },
     bytesRead: () => bytes,
     async close() {

@@ -40,6 +40,11 @@ export interface Folder {
   readonly files: readonly FolderFile[];
   /** The bytes of one file, or null when the folder has no file of that path. */
   open(path: string): ByteSource | null;
+  /**
+   * Where a file lies on the local disk, for a library that reads it itself; null for a link, and
+   * absent where the files are not on a disk.
+   */
+  diskPath?(path: string): string | null;
 }
 
 /** Where the bytes of a tensor are: `file` is a path within the folder. */

@@ -7,11 +7,10 @@ import { EspalierError, toReport } from '../../errors.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
 import { type CountingFolder, nodeFolder } from '../../node/folder.ts';
 import type { Engine } from '../../runtime/device/engine.ts';
-import { nodeLoader } from '../../runtime/device/ort.node.ts';
-import { openWasm } from '../../runtime/device/wasmEngine.ts';
-import { openWebgpu } from '../../runtime/device/webgpuEngine.ts';
+import { runtimeOf } from '../../runtime/device/ort.ts';
 import { graphPath, UsageError } from '../args.ts';
 import { defineCommand } from '../command.ts';
+import { noteDevice, openEngine } from '../device.ts';
 import type { Options, Values } from '../options.ts';
 import { checkJsonTarget, note, status, statusDone, writeJson } from '../output.ts';
 import { COMMON_OPTIONS, RUN_OPTIONS, type RunValues } from '../sharedOptions.ts';
@@ -93,8 +92,7 @@ async function run(root: string, values: Values<typeof OPTIONS>): Promise<number
     .map((entry) =>
       values.model === undefined ? entry : { ...entry, file: graphPath(values.model) },
     );
-  const engine =
-    values.device === 'webgpu' ? await openWebgpu(nodeLoader) : await openWasm(nodeLoader);
+  const engine = await openEngine(values);
   const rows: CorpusRow[] = [];
   for (const [k, entry] of entries.entries()) {
     status(`${k + 1}/${entries.length} ${entry.folder}`);
@@ -104,7 +102,10 @@ async function run(root: string, values: Values<typeof OPTIONS>): Promise<number
   await engine.dispose();
   const good = rows.filter((row) => row.ok).length;
   const failed = rows.length - good;
-  writeJson(values.json, { rows, ok: good, failed, ...(skipped.length > 0 ? { skipped } : {}) });
+  const device = { kind: engine.kind, name: engine.name, runtime: runtimeOf(engine) };
+  const without = skipped.length > 0 ? { skipped } : {};
+  writeJson(values.json, { rows, ok: good, failed, device, ...without });
+  noteDevice(device.name, device.runtime);
   for (const row of rows.filter((r) => !r.ok)) note(`${row.folder}: ${row.why}`);
   for (const { folder, kind } of skipped) note(`${folder}: skipped (${kind})`);
   if (entries.length === 0)

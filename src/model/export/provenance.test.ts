@@ -12,6 +12,12 @@ describe('espalier.json', () => {
     expect(readProvenance(writeProvenance(example))).toEqual(example);
   });
 
+  it('of scores on native ONNX Runtime, as the command line writes them, is read', () => {
+    const device = { kind: 'cpu', name: 'CPU (native, 2 threads)' } as const;
+    const native = { ...example, score: example.score && { ...example.score, device } };
+    expect(readProvenance(writeProvenance(native))).toEqual(native);
+  });
+
   it('of an earlier version, without parts and study, is read', () => {
     const { parts, study, ...rest } = example;
     const old = { ...rest, removed: [1], plan: example.plan && { ...example.plan, removed: [1] } };

@@ -30,6 +30,7 @@ export async function withStoredLinks(folder: Folder): Promise<Folder> {
       ({ path, size }): FolderFile => ({ path, size: sizes.get(target(path)) ?? size }),
     ),
     open: (path): ByteSource | null => folder.open(target(path)),
+    diskPath: (path) => (targets.has(path) ? null : (folder.diskPath?.(path) ?? null)),
   };
 }
 

@@ -8,17 +8,21 @@ import { type OpenedModel, openModel } from '../../model/open/open.ts';
 import { openFolder } from '../../node/testing/openFolder.ts';
 import { fixturePath, golden, type SampleGolden, samplePath } from '../../testing/fixtures.ts';
 import type { Engine } from '../device/engine.ts';
-import { nodeLoader } from '../device/ort.node.ts';
-import { openWasm } from '../device/wasmEngine.ts';
+import { CPU_KINDS, type CpuKind, HAS_NATIVE, openCpu } from '../testing/cpuDevices.ts';
 import { Decoder, type DecoderOptions } from './decoder.ts';
 import { generateGreedily } from './greedy.ts';
 
+const engines = new Map<CpuKind, Engine>();
+/** The wasm device. */
 let engine: Engine;
 
 beforeAll(async () => {
-  engine = await openWasm(nodeLoader);
+  for (const kind of CPU_KINDS) engines.set(kind, await openCpu(kind));
+  engine = engines.get('wasm')!;
 });
-afterAll(() => engine.dispose());
+afterAll(async () => {
+  for (const one of engines.values()) await one.dispose();
+});
 
 async function exported(source: OpenedModel, removed: readonly number[]): Promise<OpenedModel> {
   const manifest = await exportManifest(source, removed, { app: 'test' });
@@ -39,12 +43,13 @@ function certain(
 }
 
 async function greedy(
+  kind: CpuKind,
   opened: OpenedModel,
   prompt: readonly number[],
   steps: number,
   options: DecoderOptions = {},
 ): Promise<number[]> {
-  const decoder = await Decoder.open(opened, engine, options);
+  const decoder = await Decoder.open(opened, engines.get(kind)!, options);
   try {
     return (await generateGreedily(decoder, prompt, steps)).ids;
   } finally {
@@ -53,15 +58,28 @@ async function greedy(
 }
 
 // The 4-bit graph is held to another runtime in model/manifestTransformers.test.ts.
-test('the sample, original and pruned', async () => {
+test.each(CPU_KINDS)('the sample on %s, original and pruned', async (kind) => {
   const { generation, prompt_ids } = golden<SampleGolden>('sample');
   const source = await openModel(await openFolder(samplePath()), 'onnx/model.onnx');
   for (const { removed, removedUnits, greedy_ids, greedyMargins } of generation) {
     if (removedUnits.length > 0) continue;
     const expected = certain(greedy_ids, greedyMargins, 1e-3);
-    const ids = await greedy(await exported(source, removed), prompt_ids, greedy_ids.length);
+    const ids = await greedy(kind, await exported(source, removed), prompt_ids, greedy_ids.length);
     expect(ids.slice(0, expected.length), `removed ${removed}`).toEqual(expected);
   }
+});
+
+test.runIf(HAS_NATIVE)('a folder of the disk is not read into memory natively', async () => {
+  const { generation, prompt_ids } = golden<SampleGolden>('sample');
+  const [intact] = generation.filter(({ removed }) => removed.length === 0);
+  const folder = await openFolder(samplePath());
+  const source = await openModel(folder, 'onnx/model.onnx');
+  const before = folder.bytesRead();
+  const ids = await greedy('cpu', source, prompt_ids, 8);
+  expect(ids).toEqual(intact?.greedy_ids.slice(0, 8));
+  // The graph file alone.
+  const graph = folder.files.find(({ path }) => path === 'onnx/model.onnx');
+  expect(folder.bytesRead() - before).toBe(graph?.size);
 });
 
 const FIXTURES = [
@@ -82,7 +100,7 @@ const FIXTURES = [
 ];
 
 describe.each(FIXTURES)('%s', (name) => {
-  test('greedy ids, original and pruned', async () => {
+  test.each(CPU_KINDS)('greedy ids on %s, original and pruned', async (kind) => {
     const source = await openModel(await openFolder(fixturePath(name)));
     const { pruned, logitTol } = golden(name);
     const tolerance = Math.max(1e-3, logitTol);
@@ -91,6 +109,7 @@ describe.each(FIXTURES)('%s', (name) => {
       if (want.refused !== undefined || !want.greedy) continue;
       const expected = certain(want.greedy, want.greedyMargins, tolerance);
       const ids = await greedy(
+        kind,
         await exported(source, want.removed),
         want.promptIds,
         want.greedy.length,

@@ -56,8 +56,7 @@ export async function loadGraph(
   const reason = deviceObstacle(engine.kind, opened);
   if (reason) throw new EspalierError('unsupported-op', reason, deviceAdvice(engine.kind, opened));
   const { folder, graphPath, whole } = opened;
-  const directory = whole.path === null ? '' : graphPath.slice(0, graphPath.lastIndexOf('/') + 1);
-  const paths = filesOf(whole.model).filter((path) => path !== whole.path);
+  const { directory, paths } = externalFiles(opened);
   const files = [...(whole.path === null ? [] : [whole.path]), ...paths].map((path) => ({
     path,
     source: openFile(folder, path),
@@ -71,7 +70,12 @@ export async function loadGraph(
   let graph: Uint8Array<ArrayBuffer> =
     whole.path === null ? await encodeInPlace(whole.model, folder) : new Uint8Array(0);
   const externalData: ExternalData[] = [];
+  const disk = engine.diskCopies === null ? null : diskFolder(opened);
   for (const { path, source } of files) {
+    if (path !== whole.path && disk !== null) {
+      onBytes(source.size);
+      continue;
+    }
     const blob =
       path !== whole.path && engine.streamsBlobs ? source.blob?.(0, source.size) : undefined;
     if (blob) onBytes(source.size);
@@ -91,7 +95,7 @@ export async function loadGraph(
     : undefined;
   const seconds = (performance.now() - tried) / 1000;
   const compiled = await engine
-    .compileModel(graphPath, graph, externalData)
+    .compileModel(graphPath, graph, externalData, disk ?? undefined)
     .catch(async (error: unknown) => {
       // ONNX Runtime reads the blobs by itself: a file that has been removed since fails again
       // here, with a better message.
@@ -108,6 +112,34 @@ export async function loadGraph(
       engine.trim();
     },
   };
+}
+
+/** Files that the tensors lie in, and the folder that the graph names them from. */
+function externalFiles({ whole, graphPath }: OpenedModel): { directory: string; paths: string[] } {
+  return {
+    directory: whole.path === null ? '' : graphPath.slice(0, graphPath.lastIndexOf('/') + 1),
+    paths: filesOf(whole.model).filter((path) => path !== whole.path),
+  };
+}
+
+/**
+ * The folder of the local disk in which the external data lies as the graph names it; null where
+ * some of it does not.
+ */
+export function diskFolder(opened: OpenedModel): string | null {
+  const { directory, paths } = externalFiles(opened);
+  const { folder } = opened;
+  const roots = new Set(
+    paths.map((path) => {
+      const file = folder.diskPath?.(path)?.replaceAll('\\', '/') ?? null;
+      const name = path.startsWith(directory) ? path.slice(directory.length) : null;
+      return file !== null && name !== null && file.endsWith(`/${name}`)
+        ? file.slice(0, -name.length - 1)
+        : null;
+    }),
+  );
+  const [root = null] = roots;
+  return roots.size === 1 ? root : null;
 }
 
 async function readWhole(

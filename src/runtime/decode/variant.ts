@@ -21,7 +21,7 @@ import { type OpenedModel, openModel } from '../../model/open/open.ts';
 import { keyOf } from '../../onnx/bytes.ts';
 import { tensorBytes } from '../../onnx/graph.ts';
 import { VERSION } from '../../version.ts';
-import { createLock, type OrtLoader } from '../device/ort.ts';
+import { createLock, type OrtLoader, runtimeOf } from '../device/ort.ts';
 import { createYielder } from '../device/yielder.ts';
 import { Decoder } from './decoder.ts';
 import type { TextStream } from './textStream.ts';
@@ -106,7 +106,7 @@ export class LoadedVariant implements VariantHandle {
       const { summary } = exported;
       const info: VariantInfo = {
         device: { kind: engine.kind, name: engine.name },
-        runtime: `${engine.package} ${engine.version} (${engine.build})`,
+        runtime: runtimeOf(engine),
         cache: decoder.cache,
         graphCapture: false,
         notes,

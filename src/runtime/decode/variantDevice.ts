@@ -7,6 +7,7 @@ import type { OpenedModel } from '../../model/open/open.ts';
 import { DataType, intAttribute } from '../../onnx/graph.ts';
 import type { Engine } from '../device/engine.ts';
 import { openNative } from '../device/nativeEngine.ts';
+import { nativeGap, nativeTestOnce } from '../device/nativeTest.ts';
 import type { OrtLoader } from '../device/ort.ts';
 import { routesOf } from '../device/selfTest.ts';
 import { openWasm } from '../device/wasmEngine.ts';
@@ -21,8 +22,10 @@ export interface ChosenDevice {
 
 /**
  * `auto` takes the GPU where it has passed its self-test and the graph runs correctly on it. A GPU
- * that is requested must pass, but a graph that it cannot run goes to wasm with a note.
- * @throws EspalierError `no-webgpu` when WebGPU is requested and there is none that may be used.
+ * that is requested must pass, but a graph that it cannot run goes to wasm with a note; so does one
+ * with an operator that the native CPU gets wrong.
+ * @throws EspalierError `no-webgpu` when WebGPU is requested and there is none that may be used,
+ *   `bad-input` when `cpu` is requested and there is no native ONNX Runtime.
  */
 export async function chooseDevice(
   opened: OpenedModel,
@@ -33,7 +36,13 @@ export async function chooseDevice(
   const onWasm = async (): Promise<ChosenDevice> => ({ engine: await openWasm(loader), notes });
   const { device, selfTest } = request;
   if (device === 'wasm') return onWasm();
-  if (device === 'cpu') return { engine: await openNative(loader), notes };
+  if (device === 'cpu') {
+    const { graph } = opened.structure.model;
+    const gap = nativeGap(await nativeTestOnce(loader), graph, 'inside');
+    if (gap === null) return { engine: await openNative(loader), notes };
+    notes.push(`${gap} The model runs on the CPU (wasm).`);
+    return onWasm();
+  }
   const routes = selfTest ? routesOf(selfTest.checks) : null;
   if (!routes?.usable) {
     const failed = selfTest?.checks.filter((check) => !check.ok).map((check) => check.name) ?? [];

@@ -102,6 +102,11 @@ export interface Engine {
   readonly maxGraphBytes: number;
   /** How often the bytes of a graph file lie in memory while a session of it is made. */
   readonly loadCopies: number;
+  /**
+   * The same where external data stays on the local disk and ONNX Runtime reads it by itself; null
+   * where it cannot.
+   */
+  readonly diskCopies: number | null;
   /** Tensors lie in ordinary memory, and a run has been computed when it resolves. */
   readonly onHost: boolean;
   /** float16 programs can run here. */
@@ -119,8 +124,15 @@ export interface Engine {
   /**
    * Compiles a whole model file with its external data; `path` as the file names it. Same errors as
    * `compile`.
+   * @param directory where the external data that is not given lies on the disk, for an engine that
+   *   reads it there
    */
-  compileModel(id: string, bytes: Uint8Array, externalData: ExternalData[]): Promise<Compiled>;
+  compileModel(
+    id: string,
+    bytes: Uint8Array,
+    externalData: ExternalData[],
+    directory?: string,
+  ): Promise<Compiled>;
   /**
    * Tries to compile for graph capture: null when ONNX Runtime accepts the graph, else the reason
    * as the end of a sentence. Nothing stays compiled.

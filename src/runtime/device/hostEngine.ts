@@ -39,6 +39,7 @@ export interface HostDevice {
   readonly maxBufferBytes: number;
   readonly maxGraphBytes: number;
   readonly loadCopies: number;
+  readonly diskCopies: number | null;
   /** Of every session. */
   readonly sessionOptions: InferenceSession.SessionOptions;
 }
@@ -80,6 +81,7 @@ export class HostEngine implements Engine {
   readonly loadCopies: number;
   readonly float16 = true;
   readonly streamsBlobs = false;
+  readonly diskCopies: number | null;
   readonly onHost = true;
   private readonly runtime: OrtRuntime;
   private readonly sessions: Sessions;
@@ -96,6 +98,7 @@ export class HostEngine implements Engine {
     this.maxBufferBytes = device.maxBufferBytes;
     this.maxGraphBytes = device.maxGraphBytes;
     this.loadCopies = device.loadCopies;
+    this.diskCopies = device.diskCopies;
     this.options = device.sessionOptions;
     this.sessions = new Sessions(runtime);
   }
@@ -108,8 +111,9 @@ export class HostEngine implements Engine {
     id: string,
     bytes: Uint8Array,
     externalData: ExternalData[],
+    directory?: string,
   ): Promise<Compiled> {
-    const options = { ...this.options, externalData };
+    const options = { ...this.options, externalData, ...this.extraOf(directory) };
     return { key: await this.sessions.create({ id, bytes }, this.kind, options), onCpu: true };
   }
 
@@ -212,6 +216,14 @@ export class HostEngine implements Engine {
   async dispose(): Promise<void> {
     await this.sessions.release();
     for (const done of [...this.open]) done();
+  }
+
+  /** ONNX Runtime's own name for the folder of external data. */
+  private extraOf(directory: string | undefined): Pick<InferenceSession.SessionOptions, 'extra'> {
+    if (directory === undefined) return {};
+    const { session } = { session: {}, ...this.options.extra };
+    const folder = { model_external_initializers_file_folder_path: directory };
+    return { extra: { ...this.options.extra, session: { ...session, ...folder } } };
   }
 
   private record(purpose: Purpose, bytes: number): () => void {

@@ -20,7 +20,9 @@ export async function openNative(loader: OrtLoader): Promise<HostEngine> {
     name: `CPU (native, ${threads} ${threads === 1 ? 'thread' : 'threads'})`,
     maxBufferBytes: MAX_BUFFER_BYTES,
     maxGraphBytes: Number.POSITIVE_INFINITY,
-    loadCopies: 2,
+    // The bytes that are given, ONNX Runtime's copy, and the weights packed for its kernels.
+    loadCopies: 3,
+    diskCopies: 1.5,
     sessionOptions: nativeOptions(threads),
   });
 }
@@ -35,6 +37,15 @@ export async function nativeObstacle(loader: OrtLoader): Promise<string | null> 
   }
 }
 
+/**
+ * Each session has threads of its own: those of one that has run must not spin while the next one
+ * runs.
+ */
 function nativeOptions(threads: number): InferenceSession.SessionOptions {
-  return { executionProviders: ['cpu'], intraOpNumThreads: threads, interOpNumThreads: 1 };
+  return {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+  };
 }

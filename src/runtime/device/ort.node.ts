@@ -19,41 +19,58 @@ const MODULE: Record<WasmBuild, string> = {
   jspi: 'ort.webgpu.min.mjs',
   asyncify: 'ort.webgpu.min.mjs',
 };
+/** The plain build for Node, which alone can start threads there. */
+const THREADED = 'ort.node.min.mjs';
 const WASM: Record<WasmBuild, string> = {
   plain: 'ort-wasm-simd-threaded.wasm',
   jspi: 'ort-wasm-simd-threaded.asyncify.wasm',
   asyncify: 'ort-wasm-simd-threaded.asyncify.wasm',
 };
 
+export interface NodeLoaderOptions {
+  /**
+   * Threads of the CPU devices; by default one for each core natively, and one in wasm. A process
+   * has one number of wasm threads beside 1: that of the first loader that asks for more.
+   */
+  threads?: number | undefined;
+}
+
 /**
- * Loads a build from node_modules; WebGPU through the optional `webgpu` package (Dawn) when it
- * finds an adapter.
+ * Loads a build from node_modules; native ONNX Runtime where the optional package onnxruntime-node
+ * is installed; WebGPU through the optional `webgpu` package (Dawn) when it finds an adapter.
  */
-export const nodeLoader: OrtLoader = {
-  async load(build) {
-    const dist = dirname(require.resolve('onnxruntime-web/wasm'));
-    const ort = (await import(
-      /* @vite-ignore */ pathToFileURL(join(dist, MODULE[build])).href
-    )) as OrtModule;
-    ort.env.wasm.wasmPaths = `${pathToFileURL(dist).href}/`;
-    const bytes = await readFile(join(dist, WASM[build]));
-    ort.env.wasm.wasmBinary = bytes.buffer.slice(
-      bytes.byteOffset,
-      bytes.byteOffset + bytes.byteLength,
-    );
-    ort.env.wasm.numThreads = 1;
-    ort.env.logLevel = 'error';
-    return ort;
-  },
-  async native() {
-    // The package is optional: it is looked for when it is asked for.
-    const ort = require('onnxruntime-node') as OrtModule;
-    ort.env.logLevel = 'fatal';
-    return ort;
-  },
-  threads: availableParallelism(),
-  gpu: () => dawn(),
-};
+export function createNodeLoader({ threads }: NodeLoaderOptions = {}): OrtLoader {
+  return {
+    async load(build) {
+      const wasmThreads = build === 'plain' ? (threads ?? 1) : 1;
+      const dist = dirname(require.resolve('onnxruntime-web/wasm'));
+      const file = wasmThreads > 1 ? THREADED : MODULE[build];
+      const ort = (await import(
+        /* @vite-ignore */ pathToFileURL(join(dist, file)).href
+      )) as OrtModule;
+      ort.env.wasm.wasmPaths = `${pathToFileURL(dist).href}/`;
+      const bytes = await readFile(join(dist, WASM[build]));
+      ort.env.wasm.wasmBinary = bytes.buffer.slice(
+        bytes.byteOffset,
+        bytes.byteOffset + bytes.byteLength,
+      );
+      ort.env.wasm.numThreads = wasmThreads;
+      ort.env.logLevel = 'error';
+      return ort;
+    },
+    async native() {
+      // The package is optional: it is looked for when it is asked for.
+      const ort = require('onnxruntime-node') as OrtModule;
+      ort.env.logLevel = 'fatal';
+      return ort;
+    },
+    threads: threads ?? availableParallelism(),
+    gpu: () => dawn(),
+  };
+}
+
+/** The loader of tests and scripts. */
+export const nodeLoader: OrtLoader = createNodeLoader();
 
 let gpuOnce: Promise<GPU | null> | null = null;
 

@@ -48,6 +48,11 @@ export interface OrtRuntime {
   exclusive<T>(work: () => Promise<T>): Promise<T>;
 }
 
+/** Package, version and build for people: "onnxruntime-web 1.30.0 (jspi)". */
+export function runtimeOf(of: Pick<OrtRuntime, 'package' | 'version' | 'build'>): string {
+  return `${of.package} ${of.version} (${of.build})`;
+}
+
 const loaded = new WeakMap<OrtLoader, Map<OrtBuild, Promise<OrtRuntime>>>();
 
 /**

@@ -1,14 +1,15 @@
-// Tiny programs for the self-test; the CPU provider gives the answers to compare with.
+// Tiny programs for the self-tests of devices; a CPU provider gives the answers to compare with.
 
-import type { Program, ProgramInput } from '../../model/programs/program.ts';
+import type { ElementType, Program, ProgramInput } from '../../model/programs/program.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import { type Attribute, DataType, type Graph, type Node } from '../../onnx/graph.ts';
-import { count, filled, type HostTensor } from './host.ts';
+import { narrowed } from '../../onnx/half.ts';
+import { count, elements, filled, type HostTensor } from './host.ts';
 
 export interface Probe {
   program: Program;
   feeds: Map<string, HostTensor>;
-  /** Output to compare, float32. */
+  /** Output to compare, of a float type. */
   output: string;
 }
 
@@ -18,13 +19,14 @@ const HEADS = 4;
 const KV_HEADS = 2;
 const HEAD_SIZE = 32;
 
-/** Grouped-query attention over a prefill without cache; `softcap` 0 = none. */
-export function attentionProbe(softcap: number): Probe {
+/** Grouped-query attention over a prefill without cache; `softcap` and `window` 0 = none. */
+export function attentionProbe(softcap: number, window = 0): Probe {
   const attributes: Attribute[] = [
     { name: 'num_heads', kind: 'int', value: HEADS },
     { name: 'kv_num_heads', kind: 'int', value: KV_HEADS },
   ];
   if (softcap > 0) attributes.push({ name: 'softcap', kind: 'float', value: softcap });
+  if (window > 0) attributes.push({ name: 'local_window_size', kind: 'int', value: window });
   const attend = node(
     'GroupQueryAttention',
     ['query', 'key', 'value', '', '', 'lengths', 'total'],
@@ -39,7 +41,8 @@ export function attentionProbe(softcap: number): Probe {
     ['lengths', filled('int32', [1], TOKENS - 1)],
     ['total', filled('int32', [], TOKENS)],
   ]);
-  return probe(softcap > 0 ? 'probe-softcap' : 'probe-attention', [attend], feeds, 'attended');
+  const id = `probe-attention softcap ${softcap} window ${window}`;
+  return probe({ id, nodes: [attend], feeds, output: 'attended' });
 }
 
 /** sin and cos of angles as rotary tables have them. */
@@ -48,29 +51,25 @@ export function anglesProbe(): Probe {
   const feeds = new Map<string, HostTensor>([
     ['angles', { type: 'float32', dims: [512], data: angles }],
   ]);
-  return probe(
-    'probe-angles',
-    [
+  return probe({
+    id: 'probe-angles',
+    nodes: [
       node('Sin', ['angles'], ['sines']),
       node('Cos', ['angles'], ['cosines']),
       node('Concat', ['sines', 'cosines'], ['both'], [{ name: 'axis', kind: 'int', value: 0 }]),
     ],
     feeds,
-    'both',
-  );
+    output: 'both',
+  });
 }
 
 /** The head's log-sum-exp at logits around 200, where a naive exponential overflows. */
 export function likelihoodProbe(): Probe {
   const logits = noise([8, 512], 4, 200);
   const axes: Attribute = { name: 'keepdims', kind: 'int', value: 1 };
-  const feeds = new Map<string, HostTensor>([
-    ['logits', logits],
-    ['axes', filled('int64', [1], 1)],
-  ]);
-  return probe(
-    'probe-likelihood',
-    [
+  return probe({
+    id: 'probe-likelihood',
+    nodes: [
       node('ReduceMax', ['logits', 'axes'], ['highest'], [axes]),
       node('Sub', ['logits', 'highest'], ['shifted']),
       node('Exp', ['shifted'], ['powers']),
@@ -78,9 +77,11 @@ export function likelihoodProbe(): Probe {
       node('Log', ['sum'], ['logSum']),
       node('Sub', ['logSum', 'shifted'], ['nll']),
     ],
-    feeds,
-    'nll',
-  );
+    feeds: new Map([['logits', logits]]),
+    // Axes must be known when the session is made.
+    constants: new Map([['axes', filled('int64', [1], 1)]]),
+    output: 'nll',
+  });
 }
 
 /** A product of matrices, the bulk of every block. */
@@ -89,7 +90,116 @@ export function productProbe(): Probe {
     ['left', noise([1, TOKENS, 96], 5, 1)],
     ['right', noise([96, 160], 6, 1)],
   ]);
-  return probe('probe-product', [node('MatMul', ['left', 'right'], ['product'])], feeds, 'product');
+  const nodes = [node('MatMul', ['left', 'right'], ['product'])];
+  return probe({ id: 'probe-product', nodes, feeds, output: 'product' });
+}
+
+/** Sizes of the 4-bit product: rows of weights, and their length in blocks of 32. */
+const ROWS = 96;
+const BLOCKS = 4;
+const BLOCK = 32;
+
+/**
+ * Products with 4-bit weights: fed, as scoring runs them, and beside it with the weights in the
+ * graph, which ONNX Runtime packs in its own way before the first run; with zero points and
+ * without.
+ */
+export function quantisedProbe(type: 'float32' | 'float16', accuracyLevel: number): Probe {
+  const attributes: Attribute[] = [
+    { name: 'K', kind: 'int', value: BLOCKS * BLOCK },
+    { name: 'N', kind: 'int', value: ROWS },
+    { name: 'bits', kind: 'int', value: 4 },
+    { name: 'block_size', kind: 'int', value: BLOCK },
+    { name: 'accuracy_level', kind: 'int', value: accuracyLevel },
+  ];
+  const multiply = (suffix: string, zeros: string): Node =>
+    node(
+      'MatMulNBits',
+      ['left', `quants${suffix}`, `scales${suffix}`, ...(zeros === '' ? [] : [zeros])],
+      [`product${suffix}${zeros}`],
+      attributes,
+      'com.microsoft',
+    );
+  const values = noise([ROWS * BLOCKS * (BLOCK / 2)], 7, 128).data as Float32Array;
+  const quants: HostTensor = {
+    type: 'uint8',
+    dims: [ROWS, BLOCKS, BLOCK / 2],
+    data: Uint8Array.from(values, (value) => value + 128),
+  };
+  const scales = ofType(type, filled('float32', [ROWS, BLOCKS], 1 / 32));
+  const zeros: HostTensor = {
+    type: 'uint8',
+    dims: [ROWS, BLOCKS / 2],
+    data: Uint8Array.from({ length: (ROWS * BLOCKS) / 2 }, (_, k) => (k * 37) & 255),
+  };
+  const weights = (suffix: string): Map<string, HostTensor> =>
+    new Map([
+      [`quants${suffix}`, quants],
+      [`scales${suffix}`, scales],
+      [`zeros${suffix}`, zeros],
+    ]);
+  const left = ofType(type, noise([TOKENS, BLOCKS * BLOCK], 8, 1));
+  const products = [
+    multiply(' fed', ''),
+    multiply(' fed', 'zeros fed'),
+    multiply(' packed', ''),
+    multiply(' packed', 'zeros packed'),
+  ];
+  const nodes = [
+    ...products,
+    node(
+      'Concat',
+      products.flatMap(({ outputs }) => outputs),
+      ['products'],
+      [{ name: 'axis', kind: 'int', value: 1 }],
+    ),
+  ];
+  return probe({
+    id: `probe-quantised ${type} level ${accuracyLevel}`,
+    nodes,
+    feeds: new Map([['left', left], ...weights(' fed')]),
+    constants: weights(' packed'),
+    output: 'products',
+    type,
+  });
+}
+
+/** Numbers of 4 bits, packed by two, that are fed to a program: weights of some 4-bit exports. */
+export function packedProbe(): Probe {
+  const quants: HostTensor = {
+    type: 'int4',
+    dims: [4, BLOCK],
+    data: Uint8Array.from({ length: (4 * BLOCK) / 2 }, (_, k) => (k * 37) & 255),
+  };
+  const scales = filled('float32', [4], 1 / 8);
+  return probe({
+    id: 'probe-packed',
+    nodes: [
+      node(
+        'DequantizeLinear',
+        ['quants', 'scales'],
+        ['values'],
+        [{ name: 'axis', kind: 'int', value: 0 }],
+      ),
+    ],
+    feeds: new Map([
+      ['quants', quants],
+      ['scales', scales],
+    ]),
+    output: 'values',
+    opset: 21,
+  });
+}
+
+/** float32 values in another float type. */
+function ofType(type: 'float32' | 'float16', tensor: HostTensor): HostTensor {
+  if (type === 'float32') return tensor;
+  const halves = narrowed(bytesOf(tensor), (value) => value);
+  return { type, dims: tensor.dims, data: elements(type, halves) };
+}
+
+function bytesOf({ data }: HostTensor): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
 }
 
 function node(
@@ -109,31 +219,59 @@ function node(
   };
 }
 
-const TYPES = { float32: DataType.float, int32: DataType.int32, int64: DataType.int64 } as const;
+const TYPES: Partial<Record<ElementType, DataType>> = {
+  float32: DataType.float,
+  float16: DataType.float16,
+  uint8: DataType.uint8,
+  int4: DataType.int4,
+  int32: DataType.int32,
+  int64: DataType.int64,
+};
 
-function probe(id: string, nodes: Node[], feeds: Map<string, HostTensor>, output: string): Probe {
+function typeOf(type: ElementType): DataType {
+  const known = TYPES[type];
+  if (known === undefined) throw new Error(`a probe has no tensors of type ${type}`);
+  return known;
+}
+
+interface Parts {
+  id: string;
+  nodes: Node[];
+  feeds: Map<string, HostTensor>;
+  /** Tensors that lie in the graph. */
+  constants?: Map<string, HostTensor>;
+  output: string;
+  /** Of the output. */
+  type?: ElementType;
+  opset?: number;
+}
+
+function probe(parts: Parts): Probe {
+  const { id, nodes, feeds, constants, output, type = 'float32', opset = 18 } = parts;
   const graph: Graph = {
     name: id,
     nodes,
-    // Axes must be known when the session is made; everything else is fed.
     initializers: new Map(
-      [...feeds]
-        .filter(([name]) => name === 'axes')
-        .map(([name]) => [name, { name, type: DataType.int64, dims: [1], data: ONE }]),
+      [...(constants ?? [])].map(([name, tensor]) => [
+        name,
+        { name, type: typeOf(tensor.type), dims: [...tensor.dims], data: bytesOf(tensor) },
+      ]),
     ),
-    inputs: [...feeds]
-      .filter(([name]) => name !== 'axes')
-      .map(([name, { type, dims }]) => ({ name, type: TYPES[type as keyof typeof TYPES], dims })),
-    outputs: [{ name: output, type: DataType.float, dims: null }],
+    inputs: [...feeds].map(([name, tensor]) => ({
+      name,
+      type: typeOf(tensor.type),
+      dims: [...tensor.dims],
+    })),
+    outputs: [{ name: output, type: typeOf(type), dims: null }],
     valueInfo: new Map(),
   };
   const opsets = new Map([
-    ['', 18],
+    ['', opset],
     ['com.microsoft', 1],
   ]);
   const bytes = encodeModel(
     {
-      irVersion: 8,
+      irVersion: 10,
       producerName: 'espalier',
       producerVersion: '',
       opsets,
@@ -145,17 +283,13 @@ function probe(id: string, nodes: Node[], feeds: Map<string, HostTensor>, output
       throw new Error('a probe has no external tensors');
     },
   );
-  const fed = new Map([...feeds].filter(([name]) => name !== 'axes'));
-  const inputs: ProgramInput[] = [...fed].map(([name, { type, dims }]) => ({
+  const inputs: ProgramInput[] = [...feeds].map(([name, tensor]) => ({
     name,
-    type,
-    source: { kind: 'constant', value: 0, dims },
+    type: tensor.type,
+    source: { kind: 'constant', value: 0, dims: tensor.dims },
   }));
-  return { program: { id, bytes, inputs, outputs: [], ops: {} }, feeds: fed, output };
+  return { program: { id, bytes, inputs, outputs: [], ops: {} }, feeds, output };
 }
-
-/** The number 1 as a little-endian int64. */
-const ONE = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
 
 /** Repeatable numbers in [-scale, scale]. */
 function noise(dims: number[], seed: number, scale: number): HostTensor {

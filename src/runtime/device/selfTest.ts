@@ -3,16 +3,9 @@
 
 import type { SelfTest, SelfTestCheck } from '../../contract/device.ts';
 import { describeAdapter, findAdapter } from './adapter.ts';
-import type { Engine } from './engine.ts';
-import { toFloat32 } from './host.ts';
+import { type Check, evaluateOn, runCheck } from './checks.ts';
 import { loadOrt, type OrtLoader } from './ort.ts';
-import {
-  anglesProbe,
-  attentionProbe,
-  likelihoodProbe,
-  type Probe,
-  productProbe,
-} from './probes.ts';
+import { anglesProbe, attentionProbe, likelihoodProbe, productProbe } from './probes.ts';
 import { gpuBuild, openWebgpu } from './webgpuEngine.ts';
 
 /** Increased when checks change, so that remembered results of older checks are not used. */
@@ -38,17 +31,11 @@ export interface Routes {
   softcap: boolean;
 }
 
-interface Check {
-  name: CheckName;
-  probe: Probe;
-  /** Largest absolute error that is accepted. */
-  tolerance: number;
+interface GpuCheck extends Check<CheckName> {
   subgroups: boolean;
-  /** What follows when it fails. */
-  onFailure: string;
 }
 
-const checks = (): Check[] => [
+const checks = (): GpuCheck[] => [
   {
     name: 'product',
     probe: productProbe(),
@@ -126,7 +113,10 @@ export async function runSelfTest(
     const engine = await openWebgpu(loader, { subgroups });
     try {
       for (const check of all)
-        if (check.subgroups === subgroups) results.push(await runCheck(engine, check, options));
+        if (check.subgroups === subgroups)
+          results.push(
+            await runCheck(check, evaluateOn(engine, true), evaluateOn(engine), options.tamper),
+          );
     } finally {
       await engine.dispose();
     }
@@ -171,52 +161,4 @@ function describeRoutes(routes: Routes): string[] {
     routes.softcap ? 'soft-capped graphs on the GPU' : 'soft-capped graphs on the CPU (wasm)',
     'side values on the CPU',
   ];
-}
-
-async function runCheck(
-  engine: Engine,
-  check: Check,
-  options: SelfTestOptions,
-): Promise<SelfTestCheck> {
-  try {
-    const expected = await evaluate(engine, check.probe, true);
-    const found = await evaluate(engine, check.probe, false);
-    options.tamper?.(check.name, found);
-    const maxError = largestDifference(expected, found);
-    const ok = maxError <= check.tolerance;
-    return {
-      name: check.name,
-      ok,
-      maxError,
-      note: ok ? '' : `off by ${maxError.toPrecision(2)}: ${check.onFailure}`,
-    };
-  } catch (error) {
-    return {
-      name: check.name,
-      ok: false,
-      maxError: null,
-      note:
-        `did not run (${error instanceof Error ? error.message : String(error)}): ` +
-        `${check.onFailure}`,
-    };
-  }
-}
-
-async function evaluate(engine: Engine, probe: Probe, cpu: boolean): Promise<Float32Array> {
-  const compiled = await engine.compile(probe.program, { cpu });
-  const { host } = await engine.run(compiled, probe.feeds, new Map());
-  const output = host.get(probe.output);
-  if (!output) throw new Error(`no output ${probe.output}`);
-  return toFloat32(output).slice();
-}
-
-/** Infinite when one side is not a number where the other is. */
-function largestDifference(expected: Float32Array, found: Float32Array): number {
-  if (expected.length !== found.length) return Number.POSITIVE_INFINITY;
-  let largest = 0;
-  for (const [i, value] of expected.entries()) {
-    const difference = Math.abs(value - (found[i] ?? Number.NaN));
-    largest = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(largest, difference);
-  }
-  return largest;
 }

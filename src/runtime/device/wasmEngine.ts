@@ -22,6 +22,7 @@ export async function openWasm(loader: OrtLoader): Promise<HostEngine> {
     maxGraphBytes: MAX_GRAPH_BYTES,
     // The files lie in memory while they are copied into the heap.
     loadCopies: 2,
+    diskCopies: null,
     sessionOptions: { executionProviders: ['wasm'] },
   });
 }

@@ -86,6 +86,7 @@ export class WebgpuEngine implements Engine {
   readonly maxBufferBytes: number;
   readonly maxGraphBytes = Number.POSITIVE_INFINITY;
   readonly loadCopies = 1;
+  readonly diskCopies = null;
   readonly onHost = false;
   readonly float16: boolean;
   readonly streamsBlobs: boolean;

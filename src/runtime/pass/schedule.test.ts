@@ -1,5 +1,6 @@
 // Pure parts of the runtime: schedules, chunks, reads, host tensors, locks.
 
+import { totalmem } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { defaultBudget } from '../../memoryBudget.ts';
 import type { Folder } from '../../onnx/source.ts';
@@ -305,5 +306,7 @@ test('the default budget is 70 % of a limit that small buffers lower', () => {
   expect(defaultBudget('webgpu', 2 * gib) / gib).toBeCloseTo(8.4);
   expect(defaultBudget('webgpu', 4 * gib) / gib).toBeCloseTo(8.4);
   expect(defaultBudget('webgpu', gib / 4) / gib).toBeCloseTo(1.05);
-  expect(defaultBudget('wasm', 2 * gib) / gib).toBeCloseTo(5.6);
+  const machine = Math.min(totalmem(), process.constrainedMemory() || totalmem());
+  expect(defaultBudget('wasm', 2 * gib)).toBe(Math.floor(0.7 * Math.min(8 * gib, machine)));
+  expect(defaultBudget('cpu', 2 * gib)).toBe(Math.floor(0.7 * machine));
 });

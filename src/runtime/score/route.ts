@@ -8,6 +8,7 @@ import { kernelObstacle } from '../../model/programs/kernels.ts';
 import { makeScorePrograms } from '../../model/programs/programs.ts';
 import type { Engine } from '../device/engine.ts';
 import { openNative } from '../device/nativeEngine.ts';
+import { nativeGap, nativeTestOnce } from '../device/nativeTest.ts';
 import type { OrtLoader } from '../device/ort.ts';
 import { routesOf } from '../device/selfTest.ts';
 import { openWasm } from '../device/wasmEngine.ts';
@@ -18,7 +19,7 @@ import { ScoreSession } from './session.ts';
 export interface RoutedSession {
   session: ScoreSession;
   engine: Engine;
-  /** The self-test whose result led here; null when no GPU was looked at. */
+  /** The self-test whose result led here; null when neither GPU nor native CPU was looked at. */
   selfTest: SelfTest | null;
   /** Why the device is not the requested one, and what is slow on it; sentences for people. */
   notes: string[];
@@ -34,8 +35,10 @@ export function gpuUsable(selfTest: SelfTest | null): boolean {
 
 /**
  * Opens a scoring session of the model on the device that fits. `auto` and `webgpu` fall back to
- * wasm, with a note, when the GPU fails its self-test or the graph must not run on it.
- * @throws EspalierError `no-webgpu` when WebGPU is requested and there is no adapter;
+ * wasm, with a note, when the GPU fails its self-test or the graph must not run on it; so does `cpu`
+ * where the graph has an operator that the native CPU gets wrong.
+ * @throws EspalierError `no-webgpu` when WebGPU is requested and there is no adapter; `bad-input`
+ *   when `cpu` is requested and there is no native ONNX Runtime;
  *   `unsupported-graph`, `unsupported-op` from the graph.
  */
 export async function openRouted(
@@ -51,8 +54,14 @@ export async function openRouted(
   };
   if (requested === 'wasm') return onWasm(null);
   if (requested === 'cpu') {
+    const selfTest = await nativeTestOnce(loader);
+    const gap = nativeGap(selfTest, opened.structure.graph, 'fed');
+    if (gap !== null) {
+      notes.push(`${gap} Scoring runs on the CPU (wasm).`);
+      return onWasm(selfTest);
+    }
     const engine = await openNative(loader);
-    return { session: ScoreSession.open(opened, engine), engine, selfTest: null, notes };
+    return { session: ScoreSession.open(opened, engine), engine, selfTest, notes };
   }
   const selfTest = await selfTestOf();
   if (!selfTest) {

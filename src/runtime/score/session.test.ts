@@ -1,5 +1,5 @@
 // The curve and plans of the sample and of fixtures against PyTorch goldens, on the real wasm build
-// of ONNX Runtime Web.
+// of ONNX Runtime Web; curves on native ONNX Runtime too.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ScoreEvent } from '../../contract/score.ts';
@@ -11,6 +11,7 @@ import { outOfMemory } from '../device/fault.ts';
 import type { Purpose } from '../device/ledger.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';
+import { CPU_KINDS, openCpu } from '../testing/cpuDevices.ts';
 import { ScoreSession } from './session.ts';
 
 /** What the sample's golden file holds of interest here; made by tools/sample_golden.py. */
@@ -198,17 +199,25 @@ describe('the sample', () => {
   });
 });
 
-describe.each([
+const FIXTURES = [
   'optimum-llama-fp32',
   'genai-qwen3-fp32-webgpu',
   'genai-gemma2-fp32-cpu',
   'genai-lfm2-fp32-cpu',
   'dynamo-llama-op23',
   'optimum-qwen3moe-fp32',
-])('%s', (name) => {
-  test('every window of the curve within 1e-4', async () => {
+];
+
+describe.each(CPU_KINDS)('on %s', (kind) => {
+  let device: Engine;
+  beforeAll(async () => {
+    device = await openCpu(kind);
+  });
+  afterAll(() => device.dispose());
+
+  test.each(FIXTURES)('every window of the curve of %s within 1e-4', async (name) => {
     const expected = golden(name);
-    const session = ScoreSession.open(await openModel(await openFolder(fixturePath(name))), engine);
+    const session = ScoreSession.open(await openModel(await openFolder(fixturePath(name))), device);
     const curve = await session.score(expected.windows, undefined, () => {});
     expect(
       largestDifference(curve.baseline.nllPerWindow, expected.baseline?.nllPerWindow ?? []),
@@ -220,6 +229,6 @@ describe.each([
       ).toBeLessThan(1e-4);
     }
     await session.dispose();
-    expect(engine.ledger.total()).toBe(0);
+    expect(device.ledger.total()).toBe(0);
   });
 });

@@ -5,11 +5,10 @@ import type { EvaluateResult } from '../../contract/evaluate.ts';
 import { openModel } from '../../model/open/open.ts';
 import { openFolder } from '../../node/testing/openFolder.ts';
 import { evaluationText as bundled, golden, samplePath } from '../../testing/fixtures.ts';
-import { nodeLoader } from '../device/ort.node.ts';
-import { openWasm } from '../device/wasmEngine.ts';
 import { evaluationText } from '../evaluate/text.ts';
 import { folderTokenizer } from '../score/calibration.ts';
 import { ScoreSession } from '../score/session.ts';
+import { DEFAULT_KIND, openCpu } from './cpuDevices.ts';
 
 interface Row {
   removed: number[];
@@ -21,7 +20,7 @@ interface Row {
 
 /**
  * The golden numbers of PyTorch for the original and a plan, and the result of the whole evaluation
- * text on the wasm device.
+ * text, on the faster CPU device of this machine.
  */
 export async function evaluateWhole(
   removed: number[],
@@ -37,7 +36,7 @@ export async function evaluateWhole(
       throw new Error(`no golden row without ${units.join()}, segments of ${segment}, bos ${bos}`);
     return found;
   };
-  const engine = await openWasm(nodeLoader);
+  const engine = await openCpu(DEFAULT_KIND);
   const opened = await openModel(await openFolder(samplePath()), 'onnx/model.onnx');
   const session = ScoreSession.open(opened, engine);
   const request = { segment, stride: null, bos, maxSegments: null };

@@ -8,6 +8,7 @@ import { filesOf } from '../../onnx/bytes.ts';
 import { Decoder } from '../decode/decoder.ts';
 import { generateGreedily } from '../decode/greedy.ts';
 import { GraphRunner } from '../decode/likelihood.ts';
+import { diskFolder } from '../decode/loadGraph.ts';
 import type { Engine } from '../device/engine.ts';
 import { formatBytes } from '../device/fault.ts';
 import { sourceWords } from '../pass/notFinite.ts';
@@ -88,7 +89,9 @@ export function sizeObstacle(
   const size = `the graph and its weights are ${formatBytes(bytes)}`;
   if (bytes > engine.maxGraphBytes)
     return `${size}, and the ${engine.name} can load ${formatBytes(engine.maxGraphBytes)} at most`;
-  const needed = engine.loadCopies * bytes;
+  const { diskCopies, loadCopies } = engine;
+  const fromDisk = diskCopies !== null && diskFolder(opened) !== null;
+  const needed = (fromDisk ? diskCopies : loadCopies) * bytes;
   // Files that are held whole before their upload lie in ordinary memory.
   const onHost = engine.onHost ? engine.kind : 'wasm';
   const most = engine.streamsBlobs

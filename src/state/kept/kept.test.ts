@@ -2,6 +2,7 @@
 // is newer, bounded, and harmless when they are damaged.
 
 import { expect, test } from 'vitest';
+import { inBrowser } from '../../contract/device.ts';
 import { makeKeptShelf } from '../../files/keptStudies.ts';
 import { memoryStore } from '../../files/testing/memoryStore.ts';
 import type { Identity } from '../../model/export/identity.ts';
@@ -9,6 +10,7 @@ import { effectView } from '../effect/selectors.ts';
 import type { FakeOptions } from '../testing/fakeStudio.ts';
 import { aWhile, noDisk, setUp, until } from '../testing/setUp.ts';
 import { variantRows } from '../variants/variants.ts';
+import { device as deviceForm, scoreSettings } from './forms.ts';
 
 const MINUTE = 60_000;
 
@@ -73,6 +75,16 @@ test('a second visit has everything back, and the engine the windows of the curv
   actions.dropLowest(3);
   await until(() => !effectView(get()).stale);
   expect(studio.calls.filter(({ name }) => name === 'plan')).toHaveLength(1);
+});
+
+test('windows that native ONNX Runtime scored are given to the CPU of the browser', () => {
+  const { get } = visit(memoryStore());
+  expect(inBrowser('cpu')).toBe('wasm');
+  expect(inBrowser('webgpu')).toBe('webgpu');
+  expect(deviceForm({ kind: 'cpu', name: 'CPU (native, 2 threads)' })).toBe(true);
+  const { settings } = get().score;
+  expect(scoreSettings({ ...settings, device: 'cpu' })).toBe(false);
+  expect(scoreSettings(settings)).toBe(true);
 });
 
 test('one click on the sample does not score again what is known', async () => {
