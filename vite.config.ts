@@ -60,10 +60,27 @@ function sonnerStylesAsFile(): Plugin {
   };
 }
 
+/**
+ * Cross-origin isolation, without which a browser gives WebAssembly one thread. On hosts that do
+ * not send these headers the service worker adds them (docs/formats.md).
+ */
+const ISOLATION = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+
+/** Many hosts do not know `.mjs` as JavaScript, and a module must be sent as such. */
+const output = {
+  assetFileNames: ({ names }: { names: string[] }) =>
+    names[0]?.endsWith('.mjs') ? 'assets/[name]-[hash].js' : 'assets/[name]-[hash][extname]',
+};
+
 export default defineConfig({
   base: './',
   plugins: [react(), contentSecurityPolicy(), sonnerStylesAsFile()],
-  worker: { format: 'es' },
+  worker: { format: 'es', rolldownOptions: { output } },
+  server: { headers: ISOLATION },
+  preview: { headers: ISOLATION },
   // The workers' imports are found at the start too: found late, they would reload the page under
   // the user's first click.
   optimizeDeps: {
@@ -75,5 +92,10 @@ export default defineConfig({
       'src/worker/variant.ts',
     ],
   },
-  build: { target: 'es2023', assetsInlineLimit: 0, chunkSizeWarningLimit: 1200 },
+  build: {
+    target: 'es2023',
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 1200,
+    rolldownOptions: { output },
+  },
 });

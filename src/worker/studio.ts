@@ -5,7 +5,7 @@ import { expose } from 'comlink';
 import { outgoing } from '../bridge/wire.ts';
 import { METHODS, type StudioApi } from '../contract/studio.ts';
 import { EspalierError } from '../errors.ts';
-import { webLoader } from '../runtime/device/ort.web.ts';
+import { browserLoader } from './browserLoader.ts';
 import { StudioService } from './service.ts';
 import type { BundledText } from './studioModel.ts';
 
@@ -22,5 +22,5 @@ async function bundledText(which: BundledText): Promise<string> {
   );
 }
 
-const service = new StudioService(webLoader, bundledText);
+const service = new StudioService(browserLoader, bundledText);
 expose(outgoing<StudioApi>(service, METHODS));

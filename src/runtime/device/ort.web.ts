@@ -2,11 +2,10 @@
 
 import asyncifyUrl from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url';
 import jspiUrl from 'onnxruntime-web/ort-wasm-simd-threaded.jspi.wasm?url';
+import plainModuleUrl from 'onnxruntime-web/ort-wasm-simd-threaded.mjs?url';
 import plainUrl from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url';
+import type { ThreadMeasurement } from '../../contract/device.ts';
 import type { OrtLoader, OrtModule, WasmBuild } from './ort.ts';
-
-/** Threads beyond four slow small matrices down; two cores are left to the page. */
-const MAX_THREADS = 4;
 
 const WASM_URL: Record<WasmBuild, string> = {
   plain: plainUrl,
@@ -14,24 +13,39 @@ const WASM_URL: Record<WasmBuild, string> = {
   asyncify: asyncifyUrl,
 };
 
-/** Loads a build by dynamic import, so that only one chunk and one wasm file are downloaded. */
-export const webLoader: OrtLoader = {
-  async load(build) {
-    const ort = await importBuild(build);
-    ort.env.wasm.wasmPaths = { wasm: new URL(WASM_URL[build], globalThis.location.href).href };
-    ort.env.wasm.numThreads = build === 'plain' ? threads() : 1;
-    ort.env.logLevel = 'error';
-    return ort;
-  },
-  gpu: async () => (globalThis.navigator as Navigator & { gpu?: GPU }).gpu ?? null,
-};
+/**
+ * Loads a build by dynamic import, so that only one chunk and one wasm file are downloaded.
+ * @param threadMeasurement is asked once the plain build is needed; it gets one thread where that
+ * is null. WebGPU needs no more than one.
+ */
+export function makeWebLoader(
+  threadMeasurement: () => Promise<ThreadMeasurement | null>,
+): OrtLoader {
+  return {
+    async load(build) {
+      const ort = await importBuild(build);
+      ort.env.wasm.wasmPaths = { wasm: absolute(WASM_URL[build]) };
+      ort.env.wasm.numThreads = 1;
+      if (build === 'plain') {
+        // A thread starts from the file of the module that made it. A chunk of this site imports
+        // other chunks, a worker's own code among them: threads get a file that stands alone.
+        ort.env.wasm.wasmPaths.mjs = absolute(plainModuleUrl);
+        ort.env.wasm.numThreads = (await threadMeasurement())?.threads ?? 1;
+      }
+      ort.env.logLevel = 'error';
+      return ort;
+    },
+    gpu: async () => (globalThis.navigator as Navigator & { gpu?: GPU }).gpu ?? null,
+    threadMeasurement,
+  };
+}
+
+/** One thread on the CPU (wasm). */
+export const webLoader: OrtLoader = makeWebLoader(async () => null);
+
+const absolute = (url: string): string => new URL(url, globalThis.location.href).href;
 
 function importBuild(build: WasmBuild): Promise<OrtModule> {
   if (build === 'plain') return import('onnxruntime-web/wasm');
   return build === 'jspi' ? import('onnxruntime-web/jspi') : import('onnxruntime-web/webgpu');
-}
-
-function threads(): number {
-  if (!globalThis.crossOriginIsolated) return 1;
-  return Math.max(1, Math.min(MAX_THREADS, navigator.hardwareConcurrency - 2));
 }
