@@ -1,5 +1,6 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
+import { siteFiles } from './scripts/siteFiles.ts';
 
 /**
  * What the built page may load and reach: its own host and nothing else. Hosts should send the same
@@ -77,7 +78,7 @@ const output = {
 
 export default defineConfig({
   base: './',
-  plugins: [react(), contentSecurityPolicy(), sonnerStylesAsFile()],
+  plugins: [react(), contentSecurityPolicy(), sonnerStylesAsFile(), siteFiles()],
   worker: { format: 'es', rolldownOptions: { output } },
   server: { headers: ISOLATION },
   preview: { headers: ISOLATION },
@@ -96,6 +97,13 @@ export default defineConfig({
     target: 'es2023',
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 1200,
-    rolldownOptions: { output },
+    rolldownOptions: {
+      input: { index: 'index.html', sw: 'src/offline/sw.ts' },
+      output: {
+        ...output,
+        // A service worker is known by its address.
+        entryFileNames: ({ name }) => (name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js'),
+      },
+    },
   },
 });

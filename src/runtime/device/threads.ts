@@ -12,7 +12,7 @@ const WORTH_IT = 1.1;
 const RUNS = { least: 3, most: 8, seconds: 0.15 };
 
 /** 1, 2, 4, ... and the number of cores. */
-export function threadCounts(cores: number): number[] {
+function threadCounts(cores: number): number[] {
   const counts: number[] = [];
   for (let count = 1; count < cores; count *= 2) counts.push(count);
   return [...counts, Math.max(1, cores)];
