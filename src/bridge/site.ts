@@ -2,6 +2,7 @@
 // the page of a first visit several threads by one reload while nobody has touched it.
 
 import type { SiteMessage } from '../contract/site.ts';
+import { followUsedFiles } from './usedFiles.ts';
 
 export interface SiteEvents {
   /** A new version is installed and takes over when the page is reloaded. */
@@ -45,10 +46,13 @@ export async function connectSite(page: Window, events: SiteEvents): Promise<Sit
   });
 
   function firstControl(): void {
-    send(container?.controller, { kind: 'used', urls: usedBy(page) });
-    if (page.crossOriginIsolated || !canHaveThreads(page)) return;
-    if (isUntouched() && claimReload(page)) page.location.reload();
-    else events.threadsAfterReload();
+    const wants = !page.crossOriginIsolated && canHaveThreads(page);
+    if (wants && isUntouched() && claimReload(page)) {
+      page.location.reload();
+      return;
+    }
+    if (wants) events.threadsAfterReload();
+    followUsedFiles((urls) => send(container?.controller, { kind: 'used', urls }));
   }
 
   const isUntouched = (): boolean =>
@@ -75,9 +79,8 @@ export async function connectSite(page: Window, events: SiteEvents): Promise<Sit
     reload() {
       reloading = true;
       const { waiting } = registration;
-      if (!waiting) return page.location.reload();
       send(waiting, { kind: 'activate' });
-      page.setTimeout(() => page.location.reload(), TAKEOVER_MS);
+      page.setTimeout(() => page.location.reload(), waiting ? TAKEOVER_MS : 0);
     },
   };
 }
@@ -99,9 +102,6 @@ function claimReload(page: Window): boolean {
     return false;
   }
 }
-
-const usedBy = (page: Window): string[] =>
-  page.performance.getEntriesByType('resource').map(({ name }) => name);
 
 function watch(registration: ServiceWorkerRegistration, ready: () => void): void {
   if (registration.waiting) ready();

@@ -2,6 +2,7 @@
 // boundary. Logic belongs in the service, which Node can test.
 
 import { expose } from 'comlink';
+import { tellUsedFiles } from '../bridge/usedFiles.ts';
 import { outgoing } from '../bridge/wire.ts';
 import { METHODS, type StudioApi } from '../contract/studio.ts';
 import { EspalierError } from '../errors.ts';
@@ -24,3 +25,4 @@ async function bundledText(which: BundledText): Promise<string> {
 
 const service = new StudioService(browserLoader, bundledText);
 expose(outgoing<StudioApi>(service, METHODS));
+tellUsedFiles();

@@ -2,6 +2,7 @@
 // belongs in the runtime, which Node can test.
 
 import { expose } from 'comlink';
+import { tellUsedFiles } from '../bridge/usedFiles.ts';
 import { outgoing } from '../bridge/wire.ts';
 import { VARIANT_METHODS, type VariantApi } from '../contract/variant.ts';
 import { EspalierError } from '../errors.ts';
@@ -31,3 +32,4 @@ const api: VariantApi = {
 };
 
 expose(outgoing<VariantApi>(api, VARIANT_METHODS));
+tellUsedFiles();

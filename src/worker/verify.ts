@@ -2,6 +2,7 @@
 // whose state could hide what the files lack.
 
 import { expose } from 'comlink';
+import { tellUsedFiles } from '../bridge/usedFiles.ts';
 import { outgoing } from '../bridge/wire.ts';
 import { VERIFY_METHODS, type VerifyApi } from '../contract/verify.ts';
 import { openZip } from '../files/zip.ts';
@@ -36,3 +37,4 @@ const api: VerifyApi = {
 };
 
 expose(outgoing<VerifyApi>(api, VERIFY_METHODS));
+tellUsedFiles();
