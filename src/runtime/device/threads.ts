@@ -2,6 +2,7 @@
 // machine and cannot be changed once ONNX Runtime has started.
 
 import type { ThreadMeasurement } from '../../contract/device.ts';
+import { isJsonObject } from '../../json.ts';
 import type { OrtLoader } from './ort.ts';
 import { blockProbe } from './probes.ts';
 import { openWasm } from './wasmEngine.ts';
@@ -42,13 +43,12 @@ export async function measureThreads(
 
 /** A measurement of unknown origin, if it has the form of one. */
 export function asThreadMeasurement(value: unknown): ThreadMeasurement | null {
-  const found = value as Partial<ThreadMeasurement> | null;
-  return found &&
-    Array.isArray(found.runs) &&
-    found.runs.every(({ threads, seconds }) => threads >= 1 && seconds > 0) &&
-    found.runs.some(({ threads }) => threads === found.threads)
-    ? (found as ThreadMeasurement)
-    : null;
+  if (!isJsonObject(value) || !Array.isArray(value.runs)) return null;
+  const runs: unknown[] = value.runs;
+  const isRun = (run: unknown) =>
+    isJsonObject(run) && Number(run.threads) >= 1 && Number(run.seconds) > 0;
+  const isOfRun = (run: unknown) => isJsonObject(run) && run.threads === value.threads;
+  return runs.every(isRun) && runs.some(isOfRun) ? (value as unknown as ThreadMeasurement) : null;
 }
 
 /**
