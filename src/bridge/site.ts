@@ -61,13 +61,11 @@ export async function connectSite(page: Window, events: SiteEvents): Promise<Sit
     page.navigator.userActivation?.hasBeenActive === false &&
     events.untouched();
 
-  let registration: ServiceWorkerRegistration;
-  try {
-    const url = new URL('sw.js', page.document.baseURI);
-    registration = await container.register(url, { updateViaCache: 'none' });
-  } catch {
-    return null;
-  }
+  const registration: ServiceWorkerRegistration | undefined = await container
+    .register(new URL('sw.js', page.document.baseURI), { updateViaCache: 'none' })
+    .catch(() => undefined);
+  // Extensions that stand in the way answer with nothing.
+  if (!registration) return null;
   // Without a controller although one is active: the person reloaded past the service worker.
   if (!controlled && registration.active && !page.crossOriginIsolated && canHaveThreads(page))
     events.threadsAfterReload();
