@@ -9,6 +9,6 @@ it('says the threads and what they gain', () => {
   ];
   expect(threadWords(4, runs)).toBe('4 threads: 2.9 x one thread');
   expect(threadWords(2, runs)).toBe('2 threads: 2.0 x one thread');
-  expect(threadWords(1, runs.slice(0, 2))).toBe('1 thread (2 threads: 2.0 x that)');
+  expect(threadWords(1, runs.slice(0, 2))).toBe('1 thread (2 threads: 2.0 x its speed)');
   expect(threadWords(1, runs.slice(0, 1))).toBe('1 thread');
 });

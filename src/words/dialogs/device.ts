@@ -41,5 +41,5 @@ export function threadWords(
   const times = (count: number) => `${(secondsOf(1) / secondsOf(count)).toFixed(1)} x`;
   if (threads > 1) return `${threads} threads: ${times(threads)} one thread`;
   const most = runs.at(-1)?.threads ?? 1;
-  return most > 1 ? `1 thread (${most} threads: ${times(most)} that)` : '1 thread';
+  return most > 1 ? `1 thread (${most} threads: ${times(most)} its speed)` : '1 thread';
 }
