@@ -28,6 +28,8 @@ export default defineConfig({
   use: {
     baseURL: 'http://127.0.0.1:4173/espalier/',
     viewport: { width: 1440, height: 900 },
+    // A first visit reloads itself for threads: one spec is about that, the others keep their page.
+    serviceWorkers: 'block',
   },
   projects: [
     // First, since its longest file runs in one worker: the others' tests fill the second one.

@@ -1,5 +1,6 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
+import { siteFiles } from './scripts/siteFiles.ts';
 
 /**
  * What the built page may load and reach: its own host and nothing else. Hosts should send the same
@@ -60,10 +61,27 @@ function sonnerStylesAsFile(): Plugin {
   };
 }
 
+/**
+ * Cross-origin isolation, without which a browser gives WebAssembly one thread. On hosts that do
+ * not send these headers the service worker adds them (docs/formats.md).
+ */
+const ISOLATION = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+
+/** Many hosts do not know `.mjs` as JavaScript, and a module must be sent as such. */
+const output = {
+  assetFileNames: ({ names }: { names: string[] }) =>
+    names[0]?.endsWith('.mjs') ? 'assets/[name]-[hash].js' : 'assets/[name]-[hash][extname]',
+};
+
 export default defineConfig({
   base: './',
-  plugins: [react(), contentSecurityPolicy(), sonnerStylesAsFile()],
-  worker: { format: 'es' },
+  plugins: [react(), contentSecurityPolicy(), sonnerStylesAsFile(), siteFiles()],
+  worker: { format: 'es', rolldownOptions: { output } },
+  server: { headers: ISOLATION },
+  preview: { headers: ISOLATION },
   // The workers' imports are found at the start too: found late, they would reload the page under
   // the user's first click.
   optimizeDeps: {
@@ -75,5 +93,17 @@ export default defineConfig({
       'src/worker/variant.ts',
     ],
   },
-  build: { target: 'es2023', assetsInlineLimit: 0, chunkSizeWarningLimit: 1200 },
+  build: {
+    target: 'es2023',
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 1200,
+    rolldownOptions: {
+      input: { index: 'index.html', sw: 'src/offline/sw.ts' },
+      output: {
+        ...output,
+        // A service worker is known by its address.
+        entryFileNames: ({ name }) => (name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js'),
+      },
+    },
+  },
 });

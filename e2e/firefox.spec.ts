@@ -51,7 +51,8 @@ test.beforeAll(async () => {
       timeout: 60_000,
     });
     if (!found.own) withoutEmulation(browser);
-    page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+    const viewport = { width: 1440, height: 900 };
+    page = await browser.newPage({ viewport, serviceWorkers: 'block' });
   } catch (error) {
     obstacle = `${found.path} cannot be driven by this Playwright: ${String(error).split('\n')[0]}`;
   }

@@ -24,7 +24,10 @@ const median = (values: readonly number[]): number =>
 
 async function load(browser: Browser, url: string): Promise<number> {
   // A fresh context has an empty cache.
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  const context = await browser.newContext({
+    viewport: { width: 1440, height: 900 },
+    serviceWorkers: 'block',
+  });
   try {
     const page = await context.newPage();
     await page.goto(url);

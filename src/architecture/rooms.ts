@@ -16,6 +16,7 @@ export const ARROWS = {
   runtime: ['onnx', 'analysis', 'text', 'model', 'contract'],
   speed: ['analysis', 'contract'],
   bridge: ['contract', 'speed'],
+  offline: ['contract'],
   worker: ['onnx', 'analysis', 'text', 'model', 'contract', 'files', 'runtime', 'bridge'],
   state: ['analysis', 'words', 'model', 'contract', 'files', 'bridge'],
   ui: ['analysis', 'words', 'model', 'contract', 'state'],

@@ -38,6 +38,16 @@ export interface DeviceReport {
   /** Largest buffer in bytes; 0 without an adapter. */
   maxBufferBytes: number;
   selfTest: SelfTest | null;
+  /** Of the CPU (wasm), where it is what runs and several threads are possible. */
+  threads?: ThreadMeasurement;
+}
+
+/** How fast a decoder block ran on the CPU (wasm) by number of threads. */
+export interface ThreadMeasurement {
+  /** The number that is used. */
+  threads: number;
+  /** In the order of the runs; the first is one thread. */
+  runs: { threads: number; seconds: number }[];
 }
 
 export interface SelfTest {

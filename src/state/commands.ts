@@ -32,6 +32,7 @@ import { canScore } from './score/selectors.ts';
 import { makeSearchActions } from './search/actions.ts';
 import { makePathActions } from './search/pathActions.ts';
 import { searchObstacle } from './search/selectors.ts';
+import { makeSiteActions } from './site/actions.ts';
 import { makeSpeedActions } from './speed/actions.ts';
 import type { SpeedContext } from './speed/job.ts';
 import { meterUse } from './speed/metering.ts';
@@ -77,6 +78,7 @@ const MAKERS = [
   makeViewActions,
   makeKeptActions,
   makeRecentActions,
+  makeSiteActions,
 ];
 
 type Both<U> = (U extends unknown ? (one: U) => void : never) extends (all: infer I) => void

@@ -41,6 +41,8 @@ export interface Deps {
   kept?: KeptShelf;
   /** Remembers folders that were opened; none when missing. */
   recents?: RecentShelf;
+  /** Reloads the page, into a new version of the site where one is ready; nothing when missing. */
+  reloadPage?(): void;
   /** What the page remembers of switches and settings between visits; nothing when missing. */
   choices?: {
     recall(name: string): Promise<boolean | null>;

@@ -22,6 +22,7 @@ import { PLAN } from './plan/state.ts';
 import { RECENTS } from './recents/state.ts';
 import { SCORE } from './score/state.ts';
 import { SEARCH } from './search/state.ts';
+import { SITE } from './site/state.ts';
 import type { Opened, Slice } from './slice.ts';
 import { SPEED } from './speed/state.ts';
 import { STABILITY } from './stability/state.ts';
@@ -54,6 +55,7 @@ const SLICES = {
   export: EXPORT,
   kept: KEPT,
   recents: RECENTS,
+  site: SITE,
   view: VIEW,
 } satisfies Record<string, { first: unknown; keep(slice: never, opened: Opened): unknown }>;
 

@@ -37,6 +37,9 @@ export const PAGE = {
   brokenNext: 'Reload it: your plan is in the address and returns when you open the model again.',
 } as const;
 
+/** Of a new version of the site itself. */
+export const UPDATE = { ready: 'A new version is ready.', reload: 'Reload' } as const;
+
 /** Leads from a message to the error that it repeats. */
 export const SHOW_ERROR = 'Show';
 

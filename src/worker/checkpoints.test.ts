@@ -98,6 +98,17 @@ test('another budget goes on; other windows, device, job, search or model do not
   ).toMatchObject({ done: 40 });
 });
 
+test('another number of threads starts again and says so; at its end neither run is left', async () => {
+  await run(FACTS, 40);
+  const threads = { ...FACTS, device: { kind: 'wasm', name: 'CPU (wasm, 4 threads)' } } as const;
+  const again = await run(threads, 80, 'finish');
+  expect(again.resumed).toBeNull();
+  expect(again.notes.join()).toMatch(
+    /run on CPU \(wasm\) is not continued on CPU \(wasm, 4 threads\)/,
+  );
+  expect(await checkpoints().interrupted(async () => MODEL)).toEqual([]);
+});
+
 test('a very long text is stored as its windows, which give the same key', async () => {
   const text = { kind: 'text', name: 'book.txt', text: 'a'.repeat(5e6) } as const;
   await run({ ...FACTS, settings: { ...SETTINGS, text } }, 40);

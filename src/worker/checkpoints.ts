@@ -57,10 +57,17 @@ export class Checkpoints {
       };
       const found = (await earlier) && (await this.load(keys));
       if (found) onNote(`Resumed at ${percentOf(found)} %.`);
+      const other = (await earlier) && !found ? await this.onOther(identity, facts) : null;
+      if (other)
+        onNote(
+          `An interrupted run on ${other.device} is not continued on ${facts.device.name}, whose ` +
+            'sums may differ in their last digits: this run starts from the beginning.',
+        );
       const lock = new JobLock();
       if (found) lock.hold((await keys())[0]);
       try {
-        return await work(this.store(facts, keys, found, lock, onNote), found);
+        const store = this.store(facts, keys, found, lock, onNote);
+        return await work(other ? replacing(store, () => this.forget(other.key)) : store, found);
       } finally {
         await lock.release();
       }
@@ -106,6 +113,19 @@ export class Checkpoints {
     }
   }
 
+  /** The same job as it was left on another number of threads, or another device of the kind. */
+  private async onOther(
+    identity: () => Promise<Identity>,
+    facts: JobFacts,
+  ): Promise<{ key: string; device: string } | null> {
+    for (const { key, about } of await this.shelf.list().catch(() => [])) {
+      if (!isAbout(about) || about.device.kind !== facts.device.kind) continue;
+      const asThere = await jobKey(await identity(), { ...facts, device: about.device });
+      if (asThere === key) return { key, device: about.device.name };
+    }
+    return null;
+  }
+
   private store(
     facts: JobFacts,
     keys: () => Promise<[string, string]>,
@@ -140,6 +160,15 @@ export class Checkpoints {
     };
   }
 }
+
+/** A store whose job also ends what it was not continued from. */
+const replacing = (store: CheckpointStore, forget: () => Promise<void>): CheckpointStore => ({
+  ...store,
+  clear: async () => {
+    await store.clear();
+    await forget();
+  },
+});
 
 /** Whole percent of a job that is neither at its start nor at its end. */
 const percentOf = ({ done, total }: Checkpoint) =>

@@ -13,6 +13,12 @@ import { gpuUsable } from '../runtime/score/route.ts';
  * report's reason.
  */
 export async function probeDevice(loader: OrtLoader): Promise<DeviceReport> {
+  const report = await probeGpu(loader);
+  const threads = report.preferred === 'wasm' ? await loader.threadMeasurement?.() : null;
+  return threads ? { ...report, threads } : report;
+}
+
+async function probeGpu(loader: OrtLoader): Promise<DeviceReport> {
   const adapter = await findAdapter(loader);
   if (!adapter) {
     const reason = 'This browser offers no WebGPU adapter, so models run on the CPU (wasm).';

@@ -2,10 +2,11 @@
 // boundary. Logic belongs in the service, which Node can test.
 
 import { expose } from 'comlink';
+import { tellUsedFiles } from '../bridge/usedFiles.ts';
 import { outgoing } from '../bridge/wire.ts';
 import { METHODS, type StudioApi } from '../contract/studio.ts';
 import { EspalierError } from '../errors.ts';
-import { webLoader } from '../runtime/device/ort.web.ts';
+import { browserLoader } from './browserLoader.ts';
 import { StudioService } from './service.ts';
 import type { BundledText } from './studioModel.ts';
 
@@ -22,5 +23,6 @@ async function bundledText(which: BundledText): Promise<string> {
   );
 }
 
-const service = new StudioService(webLoader, bundledText);
+const service = new StudioService(browserLoader, bundledText);
 expose(outgoing<StudioApi>(service, METHODS));
+tellUsedFiles();

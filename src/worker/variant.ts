@@ -2,12 +2,13 @@
 // belongs in the runtime, which Node can test.
 
 import { expose } from 'comlink';
+import { tellUsedFiles } from '../bridge/usedFiles.ts';
 import { outgoing } from '../bridge/wire.ts';
 import { VARIANT_METHODS, type VariantApi } from '../contract/variant.ts';
 import { EspalierError } from '../errors.ts';
 import { openModel } from '../model/open/open.ts';
 import { LoadedVariant } from '../runtime/decode/variant.ts';
-import { webLoader } from '../runtime/device/ort.web.ts';
+import { browserLoader } from './browserLoader.ts';
 import { folderOf } from './folderOf.ts';
 
 let variant: LoadedVariant | null = null;
@@ -21,7 +22,7 @@ function loaded(): LoadedVariant {
 const api: VariantApi = {
   async load(request, onProgress) {
     const opened = await openModel(await folderOf(request.source), request.graph);
-    variant = await LoadedVariant.open(opened, request, webLoader, { onProgress });
+    variant = await LoadedVariant.open(opened, request, browserLoader, { onProgress });
     return variant.info;
   },
   encode: async (prompt) => loaded().encode(prompt),
@@ -31,3 +32,4 @@ const api: VariantApi = {
 };
 
 expose(outgoing<VariantApi>(api, VARIANT_METHODS));
+tellUsedFiles();

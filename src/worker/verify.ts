@@ -2,14 +2,15 @@
 // whose state could hide what the files lack.
 
 import { expose } from 'comlink';
+import { tellUsedFiles } from '../bridge/usedFiles.ts';
 import { outgoing } from '../bridge/wire.ts';
 import { VERIFY_METHODS, type VerifyApi } from '../contract/verify.ts';
 import { openZip } from '../files/zip.ts';
 import { openModel } from '../model/open/open.ts';
-import { webLoader } from '../runtime/device/ort.web.ts';
 import { openWasm } from '../runtime/device/wasmEngine.ts';
 import { openWebgpu } from '../runtime/device/webgpuEngine.ts';
 import { verifyExport } from '../runtime/verify/verify.ts';
+import { browserLoader } from './browserLoader.ts';
 import { folderOf } from './folderOf.ts';
 
 const api: VerifyApi = {
@@ -21,8 +22,8 @@ const api: VerifyApi = {
     const opened = await openModel(await folderOf(source.folder), source.graph);
     const engine =
       device.kind === 'webgpu'
-        ? await openWebgpu(webLoader, { subgroups: device.subgroups })
-        : await openWasm(webLoader);
+        ? await openWebgpu(browserLoader, { subgroups: device.subgroups })
+        : await openWasm(browserLoader);
     const expected = {
       window,
       nll,
@@ -36,3 +37,4 @@ const api: VerifyApi = {
 };
 
 expose(outgoing<VerifyApi>(api, VERIFY_METHODS));
+tellUsedFiles();

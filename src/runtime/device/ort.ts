@@ -2,6 +2,7 @@
 // would put every build into every bundle (ort.web.ts and ort.node.ts import them by need).
 
 import type * as Ort from 'onnxruntime-web';
+import type { ThreadMeasurement } from '../../contract/device.ts';
 import { EspalierError } from '../../errors.ts';
 
 export type OrtModule = typeof Ort;
@@ -34,6 +35,8 @@ export interface OrtLoader {
   readonly threads?: number;
   /** The WebGPU entry point, or null where there is none. */
   gpu(): Promise<GPU | null>;
+  /** How many threads the plain build gets and why; null or absent where there can be but one. */
+  threadMeasurement?(): Promise<ThreadMeasurement | null>;
 }
 
 /**

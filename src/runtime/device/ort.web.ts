@@ -2,36 +2,34 @@
 
 import asyncifyUrl from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url';
 import jspiUrl from 'onnxruntime-web/ort-wasm-simd-threaded.jspi.wasm?url';
-import plainUrl from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url';
-import type { OrtLoader, OrtModule, WasmBuild } from './ort.ts';
+import type { ThreadMeasurement } from '../../contract/device.ts';
+import type { OrtLoader, OrtModule } from './ort.ts';
+import { loadPlain } from './ort.webPlain.ts';
 
-/** Threads beyond four slow small matrices down; two cores are left to the page. */
-const MAX_THREADS = 4;
-
-const WASM_URL: Record<WasmBuild, string> = {
-  plain: plainUrl,
-  jspi: jspiUrl,
-  asyncify: asyncifyUrl,
-};
-
-/** Loads a build by dynamic import, so that only one chunk and one wasm file are downloaded. */
-export const webLoader: OrtLoader = {
-  async load(build) {
-    const ort = await importBuild(build);
-    ort.env.wasm.wasmPaths = { wasm: new URL(WASM_URL[build], globalThis.location.href).href };
-    ort.env.wasm.numThreads = build === 'plain' ? threads() : 1;
-    ort.env.logLevel = 'error';
-    return ort;
-  },
-  gpu: async () => (globalThis.navigator as Navigator & { gpu?: GPU }).gpu ?? null,
-};
-
-function importBuild(build: WasmBuild): Promise<OrtModule> {
-  if (build === 'plain') return import('onnxruntime-web/wasm');
-  return build === 'jspi' ? import('onnxruntime-web/jspi') : import('onnxruntime-web/webgpu');
+/**
+ * Loads a build by dynamic import, so that only one chunk and one wasm file are downloaded.
+ * @param threadMeasurement is asked once the plain build is needed; it gets one thread where that
+ * is null. WebGPU needs no more than one.
+ */
+export function makeWebLoader(
+  threadMeasurement: () => Promise<ThreadMeasurement | null>,
+): OrtLoader {
+  return {
+    async load(build) {
+      if (build === 'plain') return loadPlain((await threadMeasurement())?.threads ?? 1);
+      const ort: OrtModule = await (build === 'jspi'
+        ? import('onnxruntime-web/jspi')
+        : import('onnxruntime-web/webgpu'));
+      const url = build === 'jspi' ? jspiUrl : asyncifyUrl;
+      ort.env.wasm.wasmPaths = { wasm: new URL(url, globalThis.location.href).href };
+      ort.env.wasm.numThreads = 1;
+      ort.env.logLevel = 'error';
+      return ort;
+    },
+    gpu: async () => (globalThis.navigator as Navigator & { gpu?: GPU }).gpu ?? null,
+    threadMeasurement,
+  };
 }
 
-function threads(): number {
-  if (!globalThis.crossOriginIsolated) return 1;
-  return Math.max(1, Math.min(MAX_THREADS, navigator.hardwareConcurrency - 2));
-}
+/** One thread on the CPU (wasm). */
+export const webLoader: OrtLoader = makeWebLoader(async () => null);

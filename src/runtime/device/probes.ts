@@ -202,6 +202,35 @@ function bytesOf({ data }: HostTensor): Uint8Array<ArrayBuffer> {
   return new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
 }
 
+/** Sizes of a block of a 135M decoder. */
+const WIDTH = 576;
+const INNER = 1536;
+
+/**
+ * The matrix products of a decoder block at 128 tokens, weights fed as in the programs: 1 GFLOP.
+ */
+export function blockProbe(): Probe {
+  const weight = (rows: number, columns: number) => filled('float32', [rows, columns], 0.01);
+  const feeds = new Map<string, HostTensor>([
+    ['state', noise([1, 128, WIDTH], 7, 1)],
+    ...['query', 'key', 'value', 'joined'].map((name) => [name, weight(WIDTH, WIDTH)] as const),
+    ['gate', weight(WIDTH, INNER)],
+    ['up', weight(WIDTH, INNER)],
+    ['down', weight(INNER, WIDTH)],
+  ]);
+  const nodes = [
+    ...['query', 'key', 'value'].map((name) => node('MatMul', ['state', name], [`${name} out`])),
+    node('Add', ['query out', 'key out'], ['query and key']),
+    node('Add', ['query and key', 'value out'], ['attended']),
+    node('MatMul', ['attended', 'joined'], ['middle']),
+    node('MatMul', ['middle', 'gate'], ['gate out']),
+    node('MatMul', ['middle', 'up'], ['up out']),
+    node('Mul', ['gate out', 'up out'], ['gated']),
+    node('MatMul', ['gated', 'down'], ['next']),
+  ];
+  return probe('probe-block', nodes, feeds, 'next');
+}
+
 function node(
   op: string,
   inputs: string[],

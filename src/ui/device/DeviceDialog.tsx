@@ -1,7 +1,7 @@
 // The device and its self-test: what was checked, how large the errors are, which routes follow.
 
 import { formatBytes } from '../../quantities.ts';
-import { DEVICE, DEVICE_NAMES } from '../../words/dialogs/device.ts';
+import { DEVICE, DEVICE_NAMES, threadWords } from '../../words/dialogs/device.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import kit from '../kit/kit.module.css';
 import css from '../kit/plainTable.module.css';
@@ -17,9 +17,10 @@ const RELEVANT = new Set([
 
 export default function DeviceDialog() {
   const report = useStudio((state) => state.device.report);
+  const offersThreads = useStudio((state) => state.site.threadsAfterReload);
   const actions = useActions();
   if (!report) return null;
-  const { selfTest } = report;
+  const { selfTest, threads } = report;
   const wrong = selfTest?.passed ? DEVICE.avoided : DEVICE.wrong;
   return (
     <Dialog title={DEVICE.title} onClose={() => actions.openDialog(null)} testId="device-dialog">
@@ -42,6 +43,12 @@ export default function DeviceDialog() {
         )}
         <dt>{DEVICE.features}</dt>
         <dd>{report.features.filter((name) => RELEVANT.has(name)).join(', ') || DEVICE.none}</dd>
+        {threads && (
+          <>
+            <dt>{DEVICE.threads}</dt>
+            <dd data-testid="thread-measurement">{threadWords(threads.threads, threads.runs)}</dd>
+          </>
+        )}
         {selfTest && (
           <>
             <dt>{DEVICE.selfTest}</dt>
@@ -56,6 +63,14 @@ export default function DeviceDialog() {
           </>
         )}
       </dl>
+      {offersThreads && (
+        <p data-testid="reload-for-threads">
+          {DEVICE.reloadForThreads(navigator.hardwareConcurrency)}{' '}
+          <button type="button" onClick={actions.reloadPage}>
+            {DEVICE.reload}
+          </button>
+        </p>
+      )}
       {selfTest && (
         <table className={`${css.table} ${css.wordy}`} data-testid="self-test">
           <thead>

@@ -4,8 +4,9 @@
 import { useEffect } from 'react';
 import { Toaster, toast } from 'sonner';
 import { COMMANDS } from '../../state/commands.ts';
+import { offersUpdate } from '../../state/site/selectors.ts';
 import type { ErrorPlace } from '../../state/state.ts';
-import { SHOW_ERROR } from '../../words/page.ts';
+import { SHOW_ERROR, UPDATE } from '../../words/page.ts';
 import { useActions, useStudio, useStudioStore } from '../studioContext.ts';
 import css from './toasts.module.css';
 
@@ -45,6 +46,7 @@ export function Toasts() {
     <div id={LAYER} popover="manual" className={css.layer}>
       <Messages />
       <Faults />
+      <Update />
       {/* Above the strip with the result. */}
       <Toaster position="bottom-center" theme="system" mobileOffset={{ bottom: 96 }} />
     </div>
@@ -110,6 +112,23 @@ function Faults() {
       if (place && !errors[place as ErrorPlace]) toast.dismiss(id);
     }
   }, [errors]);
+  return null;
+}
+
+/** Stays until it is closed, and makes way for work. */
+function Update() {
+  const offers = useStudio(offersUpdate);
+  const actions = useActions();
+  useEffect(() => {
+    if (!offers) return;
+    raise();
+    const id = toast(UPDATE.ready, {
+      duration: Number.POSITIVE_INFINITY,
+      closeButton: true,
+      action: { label: UPDATE.reload, onClick: actions.reloadPage },
+    });
+    return () => void toast.dismiss(id);
+  }, [offers, actions]);
   return null;
 }
 

@@ -22,7 +22,24 @@ export const DEVICE = {
   correct: 'correct',
   wrong: 'wrong',
   avoided: 'wrong, avoided',
+  threads: 'CPU threads',
+  reloadForThreads: (most: number) =>
+    `Models on the CPU run on one thread. Reload the page to use up to ${most}.`,
+  reload: 'Reload the page',
 } as const;
 
 /** Devices by name. */
 export const DEVICE_NAMES = { webgpu: 'WebGPU', wasm: 'CPU (wasm)' } as const;
+
+/** "4 threads: 2.9 x one thread", or how much there was to gain by more than one. */
+export function threadWords(
+  threads: number,
+  runs: readonly { threads: number; seconds: number }[],
+): string {
+  const secondsOf = (count: number) =>
+    runs.find((run) => run.threads === count)?.seconds ?? Number.NaN;
+  const times = (count: number) => `${(secondsOf(1) / secondsOf(count)).toFixed(1)} x`;
+  if (threads > 1) return `${threads} threads: ${times(threads)} one thread`;
+  const most = runs.at(-1)?.threads ?? 1;
+  return most > 1 ? `1 thread (${most} threads: ${times(most)} its speed)` : '1 thread';
+}
