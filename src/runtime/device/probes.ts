@@ -228,7 +228,7 @@ export function blockProbe(): Probe {
     node('Mul', ['gate out', 'up out'], ['gated']),
     node('MatMul', ['gated', 'down'], ['next']),
   ];
-  return probe('probe-block', nodes, feeds, 'next');
+  return probe({ id: 'probe-block', nodes, feeds, output: 'next' });
 }
 
 function node(
