@@ -41,6 +41,7 @@ function standIns(options: Options = {}) {
       async load(request) {
         removed = request.removed.length;
         log.push(`load ${removed}`);
+        if (request.chosen) log.push(`chosen ${request.chosen}`);
         if (options.dies === 'load')
           worker.onerror?.(Object.assign(new Event('error'), { message: 'gone' }) as ErrorEvent);
         if (loads++ < (options.noMemory ?? 0)) throw new EspalierError('out-of-memory', 'no room');
@@ -246,3 +247,43 @@ test.each(['load', 'run'] as const)(
     expect(alive.size).toBe(0);
   },
 );
+
+test('auto runs on what was chosen for the model, says why, and asks for it once', async () => {
+  const { spawn, log } = standIns();
+  const api = studio();
+  const report: DeviceReport = {
+    ...(await api.device()),
+    preferred: 'webgpu',
+    webgpu: true,
+    selfTest: { passed: true, checks: [], routes: [], seconds: 1 },
+  };
+  const time = { seconds: 1, tokens: 128 };
+  const choice: DeviceChoice = {
+    kind: 'wasm',
+    whole: 'wasm',
+    reason: 'The CPU is faster.',
+    measured: { webgpu: time, wasm: time },
+  };
+  let asked = 0;
+  const chosen = async () => {
+    asked += 1;
+    return choice;
+  };
+  const gpu = { ...api, device: async () => report, chooseDevice: chosen };
+  const notes: string[] = [];
+  const onEvent = (event: MeterEvent) => void (event.type === 'note' && notes.push(event.text));
+  await createMeter(gpu, spawn).measure(request(), onEvent);
+  expect(asked).toBe(1);
+  expect(log.filter((line) => line.startsWith('chosen'))).toEqual(['chosen wasm', 'chosen wasm']);
+  const said = () => notes.filter((text) => text === choice.reason).length;
+  expect(said()).toBe(1);
+
+  // A device that is asked for by name is taken as it is.
+  await createMeter(gpu, spawn).measure({ ...request(), device: 'webgpu' }, onEvent);
+  expect([asked, said()]).toEqual([1, 1]);
+  // Where the model cannot be scored its graph decides, as without a choice.
+  const unscored = { ...gpu, chooseDevice: api.chooseDevice };
+  const result = await createMeter(unscored, spawn).measure(request(), onEvent);
+  expect(result.gain).not.toBeNull();
+  expect(log.filter((line) => line.startsWith('chosen'))).toHaveLength(2);
+});

@@ -55,7 +55,7 @@ export interface FakeOptions {
   chat?: VariantInfo['chat'];
   adjust?(summary: ModelSummary): ModelSummary;
   /** What `auto` means, once it is known; never unless told. */
-  choice?: Promise<DeviceChoice>;
+  choice?(): Promise<DeviceChoice>;
 }
 
 export interface FakeStudio {
@@ -280,7 +280,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
       return FAKE_DEVICE;
     },
     // Nothing leads to a choice by itself.
-    deviceChoice: () => options.choice ?? new Promise(() => {}),
+    deviceChoice: () => options.choice?.() ?? new Promise(() => {}),
     async chooseDevice() {
       begin('chooseDevice', []);
       return FAKE_CHOICE;
