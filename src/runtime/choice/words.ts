@@ -45,7 +45,7 @@ function lead({ kind, webgpu, wasm, threads }: Comparison): string {
   const ratio = kind === 'webgpu' ? wasm.seconds / webgpu.seconds : webgpu.seconds / wasm.seconds;
   const atLeast = part || webgpu.tokens < wasm.tokens;
   if (ratio < 1.05) return 'as fast, and is taken';
-  const times = ratio >= 10 ? String(Math.round(ratio)) : String(Number(ratio.toPrecision(2)));
+  const times = String(Number(ratio.toPrecision(2)));
   return `${atLeast ? 'at least ' : ''}${times} times as fast`;
 }
 

@@ -80,7 +80,11 @@ function DeviceChip() {
   const { webgpu, selfTest } = report;
   const open = asked === 'auto' && webgpu && !choice;
   const kind = asked === 'auto' ? (choice?.kind ?? report.preferred) : asked;
-  const name = open ? EITHER_DEVICE : DEVICE_NAMES[kind];
+  const name = DEVICE_NAMES[kind];
+  const onCpu = kind === 'wasm' && webgpu;
+  const words = onCpu
+    ? cpuWords(name, asked === 'auto' && Boolean(choice?.measured))
+    : deviceWords(name, selfTest?.passed ?? null);
   return (
     <button
       type="button"
@@ -89,9 +93,7 @@ function DeviceChip() {
       onClick={() => actions.openDialog('device')}
     >
       <span className={selfTest?.passed === false ? kit.bad : undefined}>
-        {kind === 'wasm' && webgpu
-          ? cpuWords(name, asked === 'auto' && Boolean(choice?.measured))
-          : deviceWords(name, selfTest?.passed ?? null)}
+        {open ? EITHER_DEVICE : words}
       </span>
     </button>
   );
