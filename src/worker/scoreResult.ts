@@ -1,6 +1,6 @@
 // What a finished curve becomes: its record, with what makes its numbers doubtful.
 
-import type { SelfTest, UsedDevice } from '../contract/device.ts';
+import type { DeviceChoice, SelfTest, UsedDevice } from '../contract/device.ts';
 import type { ScoreResult } from '../contract/score.ts';
 import type { OpenedModel } from '../model/open/open.ts';
 import type { OrtLoader } from '../runtime/device/ort.ts';
@@ -15,6 +15,7 @@ interface Scored {
     calibration: Calibration;
     session: ScoreSession;
     device: UsedDevice;
+    choice: DeviceChoice | null;
     selfTest: SelfTest | null;
   };
   curve: Awaited<ReturnType<ScoreSession['score']>>;
@@ -28,7 +29,7 @@ interface Scored {
 /** Checks float16 on the CPU, says what it finds. @throws EspalierError as `checkFloat16` */
 export async function finishScore(scored: Scored): Promise<ScoreResult> {
   const { opened, begun, curve, loader, started, signal, onEvent } = scored;
-  const { calibration, session, device, selfTest } = begun;
+  const { calibration, session, device, choice, selfTest } = begun;
   const { windows } = calibration;
   const [window = []] = windows;
   const warning =
@@ -46,6 +47,7 @@ export async function finishScore(scored: Scored): Promise<ScoreResult> {
     windows,
     settings: calibration.settings,
     device,
+    ...(choice?.measured && { deviceReason: choice.reason }),
     selfTest,
     rewrites: [...session.programs.rewrites],
     ...(warnings.length > 0 && { warnings }),

@@ -370,7 +370,7 @@ export class StudioService implements StudioApi {
     throwIfCancelled(signal);
     const follow = { signal, onProgress: progressTo(onEvent) };
     const opening = this.sessions.open(model.opened, settings.device, follow);
-    const { session, engine, selfTest, notes } = await opening;
+    const { session, engine, selfTest, choice, notes } = await opening;
     for (const text of [...notes, ...calibration.notes, ...calibration.warnings]) onNote(text);
     this.sessions.budgetBytes = settings.budgetBytes;
     await session.setBudget(settings.budgetBytes);
@@ -381,7 +381,7 @@ export class StudioService implements StudioApi {
       search: Interrupted['search'],
       work: (store: CheckpointStore, resumed: Checkpoint | null) => Promise<T>,
     ): Promise<T> => withCheckpoints({ job, settings, search, device, windows }, onNote, work);
-    return { calibration, session, device, selfTest, resumable };
+    return { calibration, session, device, choice, selfTest, resumable };
   }
 
   private model(): StudioModel {
