@@ -88,7 +88,7 @@ export default function DeviceDialog() {
         <table className={`${css.table} ${css.wordy}`} data-testid="self-test">
           <thead>
             <tr>
-              <th scope="col" style={{ textAlign: 'left' }}>
+              <th scope="col" style={{ textAlign: 'left', whiteSpace: 'normal' }}>
                 {DEVICE.check}
               </th>
               <th scope="col">{DEVICE.error}</th>
