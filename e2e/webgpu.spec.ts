@@ -35,13 +35,12 @@ test('auto takes the CPU where WebGPU is software, says by how much, and remembe
   // WebGPU would take minutes for what is scored at once.
   await page.getByTestId('open-sample').click();
   await finished(page);
-  await expect(page.getByTestId('measured-on')).toContainText('CPU (wasm)');
+  await expect(page.getByTestId('measured-on')).toContainText('CPU (wasm');
   await expect(page.getByTestId('device-chip')).toHaveText('CPU (wasm), faster than WebGPU');
   await page.getByTestId('device-chip').click();
   const said = page.getByTestId('device-why');
-  await expect(said).toHaveText(
-    /^For 128 tokens, a block of this model takes .* on WebGPU and .* on the CPU \(wasm, one thread\): the CPU \(wasm\) is \d+ times as fast\.$/,
-  );
+  await expect(said).toHaveText(/^For 128 tokens, a block of this model takes .* on WebGPU and /);
+  await expect(said).toHaveText(/: the CPU \(wasm\) is (at least )?\d+ times as fast\.$/);
   const first = await said.textContent();
   await page.reload();
   await page.getByTestId('open-sample').click();

@@ -40,9 +40,9 @@ export function gpuUsable(selfTest: SelfTest | null): boolean {
 
 /**
  * Opens a scoring session of the model on the device that fits. `auto` and `webgpu` fall back to
- * wasm, with a note, when the GPU fails its self-test or the graph must not run on it; so does `cpu`
- * where the graph has an operator that the native CPU gets wrong. Where GPU and wasm can both run
- * it, `auto` takes what runs a block of it faster.
+ * wasm, with a note, when the GPU fails its self-test or the graph must not run on it; so does
+ * `cpu` where the graph has an operator that the native CPU gets wrong. Where GPU and wasm can both
+ * run it, `auto` takes what runs a block of it faster.
  * @throws EspalierError `no-webgpu` when WebGPU is requested and there is no adapter; `bad-input`
  *   when `cpu` is requested and there is no native ONNX Runtime;
  *   `unsupported-graph`, `unsupported-op` from the graph; `cancelled`.

@@ -1,5 +1,5 @@
-// The name of a device on the page, the device that a request leads to, and whether something ran on
-// as many threads as now.
+// The name of a device on the page, the device that a request leads to, and whether something ran
+// on as many threads as now.
 
 import type {
   BrowserDeviceKind,
