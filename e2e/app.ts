@@ -59,6 +59,14 @@ export async function giveWindows(
   await page.keyboard.press('Escape');
 }
 
+/** Jobs run on WebGPU from now on, whatever is faster; in the settings, as a person chooses it. */
+export async function useWebgpu(page: Page): Promise<void> {
+  await page.getByTestId('settings').first().click();
+  await page.getByTestId('device-select').selectOption('webgpu');
+  await page.keyboard.press('Escape');
+  await expect(page.getByTestId('device-chip')).toHaveText('WebGPU, self-test passed');
+}
+
 /** Opens a workspace by its tab. */
 export async function workspace(page: Page, id: WorkspaceId): Promise<void> {
   await page.getByTestId(`tab-${id}`).click();

@@ -11,6 +11,7 @@ import {
   measureByHand,
   test,
   text,
+  useWebgpu,
   workspace,
 } from './app.ts';
 
@@ -28,11 +29,31 @@ test('the self-test is shown and names the route', async ({ app: page }) => {
   await expect(page.getByRole('dialog')).toContainText('device without subgroups');
 });
 
+test('auto takes the CPU where WebGPU is software, says by how much, and remembers it', async ({
+  app: page,
+}) => {
+  // WebGPU would take minutes for what is scored at once.
+  await page.getByTestId('open-sample').click();
+  await finished(page);
+  await expect(page.getByTestId('measured-on')).toContainText('CPU (wasm');
+  await expect(page.getByTestId('device-chip')).toHaveText('CPU (wasm), faster than WebGPU');
+  await page.getByTestId('device-chip').click();
+  const said = page.getByTestId('device-why');
+  await expect(said).toHaveText(/^For 128 tokens, a block of this model takes .* on WebGPU and /);
+  await expect(said).toHaveText(/: the CPU \(wasm\) is (at least )?[\d.]+ times as fast\.$/);
+  const first = await said.textContent();
+  await page.reload();
+  await page.getByTestId('open-sample').click();
+  await page.getByTestId('device-chip').click();
+  // The same times to the digit: nothing was timed again.
+  await expect(said).toHaveText(first ?? '');
+});
+
 for (const name of ['genai-llama-fp32-webgpu', 'optimum-llama-nokv']) {
   test(`${name}: scored, pruned and verified on WebGPU`, async ({ app: page }) => {
     const expected = golden<Golden>(name);
     await drop(page, fixture(name));
-    await expect(page.getByTestId('device-chip')).toContainText('WebGPU');
+    await useWebgpu(page);
     await giveWindows(page, expected.windows.slice(0, 2));
     await page.getByTestId('score').click();
     await finished(page);
@@ -63,7 +84,7 @@ for (const name of ['genai-llama-fp32-webgpu', 'optimum-llama-nokv']) {
 
 test('side by side on WebGPU', async ({ app: page }) => {
   await drop(page, fixture('genai-llama-fp32-webgpu'));
-  await expect(page.getByTestId('device-chip')).toContainText('WebGPU');
+  await useWebgpu(page);
   await measureByHand(page);
   await page.getByTestId('block-2').uncheck();
   await workspace(page, 'quality');

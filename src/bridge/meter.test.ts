@@ -3,7 +3,7 @@
 
 import { expose } from 'comlink';
 import { expect, test } from 'vitest';
-import type { DeviceReport } from '../contract/device.ts';
+import type { DeviceChoice, DeviceReport } from '../contract/device.ts';
 import type { MeasureRequest, MeterEvent } from '../contract/speed.ts';
 import {
   type RunSample,
@@ -41,6 +41,7 @@ function standIns(options: Options = {}) {
       async load(request) {
         removed = request.removed.length;
         log.push(`load ${removed}`);
+        if (request.chosen) log.push(`chosen ${request.chosen}`);
         if (options.dies === 'load')
           worker.onerror?.(Object.assign(new Event('error'), { message: 'gone' }) as ErrorEvent);
         if (loads++ < (options.noMemory ?? 0)) throw new EspalierError('out-of-memory', 'no room');
@@ -124,6 +125,9 @@ function studio() {
   return {
     released,
     device: async () => report,
+    chooseDevice: async (): Promise<DeviceChoice> => {
+      throw new Error('nothing is chosen without a GPU');
+    },
     release: async () => {
       released.push('released');
     },
@@ -153,8 +157,8 @@ const request = (
 
 test('both variants run in turns, and their workers end with the job', async () => {
   const { spawn, alive, log } = standIns({ seconds: (removed) => (removed ? 0.5 : 1) });
-  const { release, device, released } = studio();
-  const result = await createMeter({ release, device }, spawn).measure(request(), () => {});
+  const { released, ...api } = studio();
+  const result = await createMeter(api, spawn).measure(request(), () => {});
   expect(result.gain?.ratio).toBeCloseTo(2);
   expect(result.interleaved).toBe('runs');
   const runs = log.filter((line) => line.startsWith('run'));
@@ -167,10 +171,10 @@ test('both variants run in turns, and their workers end with the job', async () 
 
 test('what does not fit beside the studio makes it release its weights', async () => {
   const { spawn } = standIns();
-  const { release, device, released } = studio();
+  const { released, ...api } = studio();
   const notes: string[] = [];
   const onEvent = (event: MeterEvent) => void (event.type === 'note' && notes.push(event.text));
-  const result = await createMeter({ release, device }, spawn).measure(
+  const result = await createMeter(api, spawn).measure(
     request({ original: 3 * GB, pruned: 2 * GB }),
     onEvent,
   );
@@ -181,8 +185,8 @@ test('what does not fit beside the studio makes it release its weights', async (
 
 test('what does not fit together is loaded in turns', async () => {
   const { spawn, log } = standIns();
-  const { release, device } = studio();
-  const result = await createMeter({ release, device }, spawn).measure(
+  const api = studio();
+  const result = await createMeter(api, spawn).measure(
     request({ original: 5 * GB, pruned: 4 * GB }),
     () => {},
   );
@@ -197,16 +201,16 @@ test('what does not fit together is loaded in turns', async () => {
 
 test('a load that runs out of memory is tried again without the studio', async () => {
   const { spawn } = standIns({ noMemory: 1 });
-  const { release, device, released } = studio();
-  const result = await createMeter({ release, device }, spawn).measure(request(), () => {});
+  const { released, ...api } = studio();
+  const result = await createMeter(api, spawn).measure(request(), () => {});
   expect(released).toEqual(['released']);
   expect(result.original && result.pruned).toBeTruthy();
 });
 
 test('runs that do not fit together are made in turn and without the studio', async () => {
   const { spawn, alive } = standIns({ crowded: true });
-  const { release, device, released } = studio();
-  const result = await createMeter({ release, device }, spawn).measure(request(), () => {});
+  const { released, ...api } = studio();
+  const result = await createMeter(api, spawn).measure(request(), () => {});
   expect([
     result.interleaved,
     result.original?.samples.length,
@@ -218,8 +222,8 @@ test('runs that do not fit together are made in turn and without the studio', as
 
 test('cancel ends a job whose worker never answers; a new job ends the last one', async () => {
   const { spawn, alive } = standIns({ hangs: true });
-  const { release, device } = studio();
-  const meter = createMeter({ release, device }, spawn);
+  const api = studio();
+  const meter = createMeter(api, spawn);
   const first = meter.measure(request(), () => {});
   first.catch(() => {});
   await new Promise((resolve) => setTimeout(resolve, 20));
@@ -235,13 +239,51 @@ test.each(['load', 'run'] as const)(
   'a worker that dies in a %s is an error of its variant',
   async (dies) => {
     const { spawn, alive } = standIns({ dies });
-    const { release, device } = studio();
-    await expect(
-      createMeter({ release, device }, spawn).measure(request(), () => {}),
-    ).rejects.toMatchObject({
+    const api = studio();
+    await expect(createMeter(api, spawn).measure(request(), () => {})).rejects.toMatchObject({
       code: 'bug',
       message: 'The measuring worker stopped unexpectedly.',
     });
     expect(alive.size).toBe(0);
   },
 );
+
+test('auto runs on what was chosen for the model, says why, and asks for it once', async () => {
+  const { spawn, log } = standIns();
+  const api = studio();
+  const report: DeviceReport = {
+    ...(await api.device()),
+    preferred: 'webgpu',
+    webgpu: true,
+    selfTest: { passed: true, checks: [], routes: [], seconds: 1 },
+  };
+  const time = { seconds: 1, tokens: 128 };
+  const choice: DeviceChoice = {
+    kind: 'wasm',
+    whole: 'wasm',
+    reason: 'The CPU is faster.',
+    measured: { webgpu: time, wasm: time },
+  };
+  let asked = 0;
+  const chosen = async () => {
+    asked += 1;
+    return choice;
+  };
+  const gpu = { ...api, device: async () => report, chooseDevice: chosen };
+  const notes: string[] = [];
+  const onEvent = (event: MeterEvent) => void (event.type === 'note' && notes.push(event.text));
+  await createMeter(gpu, spawn).measure(request(), onEvent);
+  expect(asked).toBe(1);
+  expect(log.filter((line) => line.startsWith('chosen'))).toEqual(['chosen wasm', 'chosen wasm']);
+  const said = () => notes.filter((text) => text === choice.reason).length;
+  expect(said()).toBe(1);
+
+  // A device that is asked for by name is taken as it is.
+  await createMeter(gpu, spawn).measure({ ...request(), device: 'webgpu' }, onEvent);
+  expect([asked, said()]).toEqual([1, 1]);
+  // Where the model cannot be scored its graph decides, as without a choice.
+  const unscored = { ...gpu, chooseDevice: api.chooseDevice };
+  const result = await createMeter(unscored, spawn).measure(request(), onEvent);
+  expect(result.gain).not.toBeNull();
+  expect(log.filter((line) => line.startsWith('chosen'))).toHaveLength(2);
+});

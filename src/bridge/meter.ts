@@ -6,7 +6,7 @@ import type { MeterApi } from '../contract/meter.ts';
 import type { MeterRequest } from '../contract/speed.ts';
 import type { StudioApi } from '../contract/studio.ts';
 import type { OpenVariant } from '../contract/variant.ts';
-import { toReport } from '../errors.ts';
+import { isCancelled, toReport } from '../errors.ts';
 import { defaultBudget } from '../memoryBudget.ts';
 import { measureVariants } from '../speed/measure.ts';
 import { generateSideBySide } from '../speed/sideBySide.ts';
@@ -18,10 +18,19 @@ const RELEASED =
   'loaded again when they are needed.';
 
 export function createMeter(
-  studio: Pick<StudioApi, 'device' | 'release'>,
+  studio: Pick<StudioApi, 'device' | 'chooseDevice' | 'release'>,
   spawn: () => Worker = spawnVariantWorker,
 ): MeterApi {
   let running: AbortController | null = null;
+
+  /** Null where the model cannot be scored: then its graph decides where it runs. */
+  const choose = () =>
+    studio
+      .chooseDevice(() => {})
+      .catch((error: unknown) => {
+        if (isCancelled(error)) throw error;
+        return null;
+      });
 
   /** One job at a time: a new one cancels the one before. */
   async function job<T>(
@@ -37,7 +46,12 @@ export function createMeter(
       // A job on the CPU does not wait for the self-test of a GPU.
       const report = device === 'wasm' ? null : await untilAborted(studio.device(), abort.signal);
       const selfTest = report?.webgpu ? report.selfTest : null;
-      const budget = defaultBudget(selfTest ? 'webgpu' : 'wasm', report?.maxBufferBytes ?? 0);
+      const choice =
+        device === 'auto' && selfTest ? await untilAborted(choose(), abort.signal) : null;
+      if (choice?.measured) note(choice.reason);
+      const chosen = choice?.whole;
+      const kind = selfTest && chosen !== 'wasm' ? 'webgpu' : 'wasm';
+      const budget = defaultBudget(kind, report?.maxBufferBytes ?? 0);
       let released = false;
       const release = async (): Promise<void> => {
         if (released) return;
@@ -54,7 +68,7 @@ export function createMeter(
         const load = () =>
           openRemote(
             spawn,
-            { source, graph, removed, steps, device, selfTest, graphCapture },
+            { source, graph, removed, steps, device, chosen, selfTest, graphCapture },
             signal,
             onProgress,
           );

@@ -121,7 +121,7 @@ export function createStudio(spawn: () => Worker = spawnStudioWorker): Studio {
     }
     const turn = opens;
     const answer = failure.guard(call(target, name, args));
-    running.add(answer);
+    if (!('waits' in METHODS[name])) running.add(answer);
     try {
       const value = await answer;
       if (turn === opens) remember(name, args, value);

@@ -50,6 +50,31 @@ export interface ThreadMeasurement {
   runs: { threads: number; seconds: number }[];
 }
 
+/** Seconds of one block of the open model on one device, measured when a device was chosen. */
+export interface BlockTime {
+  /** Of one window; the mean over windows that ran together. */
+  seconds: number;
+  /** Tokens of the window. */
+  tokens: number;
+  /** Threads of the CPU that ran it; absent for WebGPU. */
+  threads?: number;
+}
+
+/** What `auto` means for the open model. */
+export interface DeviceChoice {
+  /** Where score programs run. */
+  kind: BrowserDeviceKind;
+  /**
+   * Where the unchanged graph runs, for speed and generation: `kind`, unless that device has no
+   * kernel for it; null where scoring cannot use the GPU, and the graph itself decides.
+   */
+  whole: BrowserDeviceKind | null;
+  /** Why, in sentences for people that name what was measured. */
+  reason: string;
+  /** Both times, where both devices could be used and were measured. */
+  measured: { webgpu: BlockTime; wasm: BlockTime } | null;
+}
+
 export interface SelfTest {
   passed: boolean;
   checks: SelfTestCheck[];

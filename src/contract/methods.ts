@@ -5,6 +5,8 @@
 interface MethodSpec {
   /** Cancelled by `cancel()`, also while it waits for its worker. */
   job?: true;
+  /** Ends with something else, which may never happen: nothing waits for it. */
+  waits?: true;
 }
 
 /** Every method of `T` by name, no more and no fewer. */

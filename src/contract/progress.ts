@@ -23,7 +23,7 @@ export interface Progress {
   job: string;
   /** Of an export: more exact than the phase. */
   step?: ExportStep;
-  phase: 'read' | 'compile' | 'warmup' | 'score' | 'decode' | 'write' | 'verify';
+  phase: 'device' | 'read' | 'compile' | 'warmup' | 'score' | 'decode' | 'write' | 'verify';
   done: number;
   total: number;
   unit: 'bytes' | 'blocks' | 'programs' | 'runs' | 'steps' | 'files' | 'segments';

@@ -60,6 +60,8 @@ export interface ScoreResult {
   windows: number[][];
   settings: RecordedSettings;
   device: UsedDevice;
+  /** What was measured to choose this device; absent where it was asked for, or is the only one. */
+  deviceReason?: string;
   selfTest: SelfTest | null;
   /** Rewrites applied so that the graph runs on the device; remarks on the implementation. */
   rewrites: string[];

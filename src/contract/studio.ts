@@ -6,7 +6,7 @@ import type { StepChoice } from '../model/export/steps.ts';
 import type { WrittenSizes } from '../model/open/size.ts';
 import type { Unit } from '../units.ts';
 import type { SourceResult } from './criteria.ts';
-import type { BrowserDeviceKind, DeviceReport } from './device.ts';
+import type { BrowserDeviceKind, DeviceChoice, DeviceReport } from './device.ts';
 import type { EvaluateEvent, EvaluateRequest, EvaluateResult } from './evaluate.ts';
 import type { ExportRequest, ExportResult } from './export.ts';
 import type { Interrupted } from './interrupted.ts';
@@ -34,6 +34,17 @@ export interface StudioApi {
   open(request: OpenRequest, onEvent: (progress: Progress) => void): Promise<OpenResult>;
   /** Looks for a GPU and runs the self-test once per adapter; later calls answer at once. */
   device(): Promise<DeviceReport>;
+  /**
+   * What `auto` means for the open model: answers as soon as something that runs on `auto` has led
+   * to it, and starts nothing. @throws EspalierError `cancelled` when another model is opened.
+   */
+  deviceChoice(): Promise<DeviceChoice>;
+  /**
+   * The same, found out now: where WebGPU and CPU can both run the model, a block of it is timed on
+   * each, once for a structure on this machine.
+   * @throws EspalierError `cancelled`, `unsupported-graph`; from the engine.
+   */
+  chooseDevice(onEvent: (progress: Progress) => void): Promise<DeviceChoice>;
   memory(settings: ScoreSettings): Promise<MemoryEstimate>;
   /**
    * Times a block and the head, to say how long a job will take: reads the weights of these alone.
@@ -120,6 +131,8 @@ export interface StudioApi {
 export const METHODS = {
   open: {},
   device: {},
+  deviceChoice: { waits: true },
+  chooseDevice: { job: true },
   memory: {},
   timeRuns: { job: true },
   score: { job: true },

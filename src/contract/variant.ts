@@ -4,7 +4,7 @@ import type { Sampling } from '../analysis/sampling.ts';
 import type { StepChoice } from '../model/export/steps.ts';
 import type { ChatMessage } from '../text/chat.ts';
 import type { Unit } from '../units.ts';
-import type { DeviceKind, SelfTest, UsedDevice } from './device.ts';
+import type { DeviceChoice, DeviceKind, SelfTest, UsedDevice } from './device.ts';
 import type { Methods } from './methods.ts';
 import type { ChatSupport, FolderSource } from './open.ts';
 import type { Progress } from './progress.ts';
@@ -37,6 +37,8 @@ export interface VariantRequest {
   /** What an export does after the removal: nothing by default. */
   steps?: readonly StepChoice[];
   device: 'auto' | DeviceKind;
+  /** What `auto` means for this model; absent where nothing was chosen. */
+  chosen?: DeviceChoice['whole'] | undefined;
   /** Of the GPU where it may be used; null = use the wasm device. */
   selfTest: SelfTest | null;
   /** Record the decode step once and replay it, where the graph allows it (WebGPU only). */

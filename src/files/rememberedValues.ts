@@ -1,5 +1,5 @@
-// Values that the page remembers between visits: self-test results and switches. Without IndexedDB
-// nothing is remembered and nothing fails.
+// Values that the page remembers between visits: what was found out about the device, and switches.
+// Without IndexedDB nothing is remembered and nothing fails.
 
 import { get, set } from 'idb-keyval';
 import { attempt, storeOf } from './browserStore.ts';
@@ -45,8 +45,21 @@ export async function recallNumbers(name: string): Promise<readonly number[] | n
 }
 
 /** The self-test stored under this key, or null; the caller checks its form. */
-export async function recallSelfTest(key: string): Promise<unknown> {
-  const value = await recall(`self-test ${key}`);
+export const recallSelfTest = (key: string): Promise<unknown> => recallJson(`self-test ${key}`);
+
+/**
+ * Stores which device was chosen. `key` names the structure of the model, the adapter, the threads
+ * of the CPU and the page's version.
+ */
+export async function rememberDeviceChoice(key: string, choice: unknown): Promise<void> {
+  await keep(`device ${key}`, JSON.stringify(choice));
+}
+
+/** The choice stored under this key, or null; the caller checks its form. */
+export const recallDeviceChoice = (key: string): Promise<unknown> => recallJson(`device ${key}`);
+
+async function recallJson(key: string): Promise<unknown> {
+  const value = await recall(key);
   try {
     return typeof value === 'string' ? (JSON.parse(value) as unknown) : null;
   } catch {

@@ -152,6 +152,7 @@ export const SETTINGS = {
   bos: 'Prepend BOS token',
   device: 'Device',
   auto: (device: string | null) => `Auto${device ? ` (${device})` : ''}`,
+  faster: 'the faster one',
   webgpu: 'WebGPU',
   budget: 'Memory budget in MB',
   automatic: (megabytes: number | null) =>

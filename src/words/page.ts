@@ -57,3 +57,9 @@ export function deviceWords(name: string, passed: boolean | null): string {
   if (passed === null) return name;
   return `${name}, self-test ${passed ? 'passed' : 'failed'}`;
 }
+
+/** The CPU, although there is a GPU that may be used. */
+export const cpuWords = (name: string, measured: boolean): string =>
+  measured ? `${name}, faster than WebGPU` : name;
+
+export const EITHER_DEVICE = 'WebGPU or CPU (wasm)';

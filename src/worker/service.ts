@@ -2,7 +2,7 @@
 
 import { MEASURED_SOURCES, type MeasuredSource } from '../analysis/criteriaTable.ts';
 import type { SourceResult } from '../contract/criteria.ts';
-import type { BrowserDeviceKind, DeviceReport } from '../contract/device.ts';
+import type { BrowserDeviceKind, DeviceChoice, DeviceReport } from '../contract/device.ts';
 import type { EvaluateEvent, EvaluateRequest, EvaluateResult } from '../contract/evaluate.ts';
 import type { ExportRequest, ExportResult } from '../contract/export.ts';
 import type { Interrupted } from '../contract/interrupted.ts';
@@ -29,18 +29,23 @@ import type { WrittenSizes } from '../model/open/size.ts';
 import type { Checkpoint, CheckpointStore } from '../runtime/checkpoint/checkpoint.ts';
 import { measureSource } from '../runtime/criteria/sources.ts';
 import type { OrtLoader } from '../runtime/device/ort.ts';
-import { openWasm } from '../runtime/device/wasmEngine.ts';
 import { evaluationText } from '../runtime/evaluate/text.ts';
 import { timeRuns } from '../runtime/pass/timeRuns.ts';
 import { countTokens } from '../runtime/score/calibration.ts';
-import { checkFloat16 } from '../runtime/score/float16Check.ts';
 import { sortUnits, type Unit } from '../units.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { exportPruned } from './exportJob.ts';
 import { PauseGate } from './pauseGate.ts';
 import { readModel } from './readModel.ts';
+import { finishScore } from './scoreResult.ts';
 import { SessionHolder } from './sessionHolder.ts';
 import { type BundledText, StudioModel } from './studioModel.ts';
+
+/** What a job over windows says before its own events. */
+type BeginEvent = { type: 'note'; text: string } | { type: 'progress'; progress: Progress };
+
+const progressTo = (onEvent: (event: BeginEvent) => void) => (progress: Progress) =>
+  onEvent({ type: 'progress', progress });
 
 export class StudioService implements StudioApi {
   private readonly loader: OrtLoader;
@@ -55,6 +60,7 @@ export class StudioService implements StudioApi {
   private paused = false;
   private plans = 0;
   private planJob: AbortController | null = null;
+  private choosing: AbortController | null = null;
   private counting: AbortController | null = null;
 
   constructor(
@@ -88,6 +94,16 @@ export class StudioService implements StudioApi {
     return this.sessions.device();
   }
 
+  deviceChoice(): Promise<DeviceChoice> {
+    return this.sessions.chosen();
+  }
+
+  async chooseDevice(onEvent: (progress: Progress) => void): Promise<DeviceChoice> {
+    this.choosing = new AbortController();
+    const options = { signal: this.choosing.signal, onProgress: onEvent };
+    return this.sessions.exclusive(() => this.sessions.choose(this.model().opened, options));
+  }
+
   async memory(settings: ScoreSettings): Promise<MemoryEstimate> {
     return this.sessions.exclusive(() => this.sessions.memory(this.model().opened, settings));
   }
@@ -95,7 +111,7 @@ export class StudioService implements StudioApi {
   async timeRuns({ device, budgetBytes, sizes }: RunTimesRequest): Promise<RunTimes> {
     return this.sessions.spare(async (signal) => {
       const { opened } = this.model();
-      const { session, engine } = await this.sessions.open(opened, device);
+      const { session, engine } = await this.sessions.open(opened, device, { signal });
       const { folder, summary } = opened;
       const times = await timeRuns({
         programs: session.programs,
@@ -115,12 +131,8 @@ export class StudioService implements StudioApi {
     return this.sessions.run(async (signal) => {
       const { opened } = this.model();
       const started = performance.now();
-      const note = (text: string) => onEvent({ type: 'note', text });
-      const { calibration, session, device, selfTest, resumable } = await this.begin(
-        settings,
-        signal,
-        note,
-      );
+      const begun = await this.begin(settings, signal, onEvent);
+      const { calibration, session, device, resumable } = begun;
       const { windows } = calibration;
       const curve = await resumable('score', null, (store, resumed) => {
         onEvent({
@@ -132,35 +144,11 @@ export class StudioService implements StudioApi {
         return session.score(windows, signal, onEvent, store);
       });
       if (this.current?.opened !== opened) throw cancelled();
-      const [window = []] = windows;
-      const warning =
-        device.kind === 'webgpu'
-          ? await checkFloat16({
-              opened,
-              session,
-              window,
-              cpu: () => openWasm(this.loader),
-              signal,
-            })
-          : null;
-      const warnings = [curve.warnings ?? [], warning ?? [], calibration.warnings].flat();
-      for (const text of warnings) if (!calibration.warnings.includes(text)) note(text);
+      const { loader } = this;
+      const done = { opened, begun, curve, loader, started, signal, onEvent };
+      const result = await finishScore(done);
       this.windows = { rows: windows, device: settings.device };
-      return {
-        baseline: curve.baseline,
-        blocks: curve.blocks,
-        order: curve.order,
-        ...(curve.hidden && { hidden: curve.hidden }),
-        windows,
-        settings: calibration.settings,
-        device,
-        selfTest,
-        rewrites: [...session.programs.rewrites],
-        ...(warnings.length > 0 && { warnings }),
-        seconds: (performance.now() - started) / 1000,
-        pass: curve.pass,
-        costRatio: curve.costRatio,
-      };
+      return result;
     });
   }
 
@@ -193,7 +181,10 @@ export class StudioService implements StudioApi {
           'There are no windows to measure this plan on.',
           'Press Score first.',
         );
-      const { session } = await this.sessions.open(this.model().opened, windows.device);
+      const { session } = await this.sessions.open(this.model().opened, windows.device, {
+        signal: abort.signal,
+        onProgress: onEvent,
+      });
       await session.useWindows(windows.rows);
       const measure = await session.plan(removed, abort.signal, onEvent);
       return { ...measure, removed: sortUnits(removed) };
@@ -224,7 +215,9 @@ export class StudioService implements StudioApi {
       measureSource(source, {
         opened: this.model().opened,
         onWindows: async () => {
-          const { calibration, session } = await this.begin(settings, signal, () => {});
+          const { calibration, session } = await this.begin(settings, signal, (event) => {
+            if (event.type === 'progress') onEvent(event.progress);
+          });
           return { session, windows: calibration.windows };
         },
         signal,
@@ -269,7 +262,10 @@ export class StudioService implements StudioApi {
         text.kind === 'text'
           ? text
           : { name: 'evaluation.txt', text: await this.bundledText('evaluation') };
-      const { session, notes } = await this.sessions.open(opened, request.device);
+      const { session, notes } = await this.sessions.open(opened, request.device, {
+        signal,
+        onProgress: progressTo(onEvent),
+      });
       for (const note of notes) onEvent({ type: 'note', text: note });
       const calibration = this.windows?.rows ?? null;
       const segments = await evaluationText(
@@ -320,7 +316,7 @@ export class StudioService implements StudioApi {
         source,
         request,
         window,
-        session: () => this.sessions.open(opened, device),
+        session: () => this.sessions.open(opened, device, { signal, onProgress: onEvent }),
         gpu: async () => {
           const { webgpu, selfTest } = await this.device();
           return webgpu ? selfTest : null;
@@ -340,17 +336,18 @@ export class StudioService implements StudioApi {
   async cancel(): Promise<void> {
     this.sessions.cancel();
     this.planJob?.abort();
+    this.choosing?.abort();
   }
 
   /** What a job finds on the windows of its settings, with what it was measured on. */
   private async measured<T extends object>(
     settings: ScoreSettings,
     signal: AbortSignal,
-    onEvent: (event: { type: 'note'; text: string }) => void,
+    onEvent: (event: BeginEvent) => void,
     work: (begun: Awaited<ReturnType<StudioService['begin']>>, windows: number[][]) => Promise<T>,
   ) {
     const started = performance.now();
-    const begun = await this.begin(settings, signal, (text) => onEvent({ type: 'note', text }));
+    const begun = await this.begin(settings, signal, onEvent);
     const { windows, settings: used } = begun.calibration;
     const found = await work(begun, windows);
     const seconds = (performance.now() - started) / 1000;
@@ -364,14 +361,16 @@ export class StudioService implements StudioApi {
   private async begin(
     settings: ScoreSettings,
     signal: AbortSignal,
-    onNote: (text: string) => void,
+    onEvent: (event: BeginEvent) => void,
   ) {
+    const onNote = (text: string) => onEvent({ type: 'note', text });
     const model = this.model();
     const withCheckpoints = this.checkpoints.begin(() => model.identity());
     const calibration = await model.calibration(settings, signal);
     throwIfCancelled(signal);
-    const opening = this.sessions.open(model.opened, settings.device);
-    const { session, engine, selfTest, notes } = await opening;
+    const follow = { signal, onProgress: progressTo(onEvent) };
+    const opening = this.sessions.open(model.opened, settings.device, follow);
+    const { session, engine, selfTest, choice, notes } = await opening;
     for (const text of [...notes, ...calibration.notes, ...calibration.warnings]) onNote(text);
     this.sessions.budgetBytes = settings.budgetBytes;
     await session.setBudget(settings.budgetBytes);
@@ -382,7 +381,7 @@ export class StudioService implements StudioApi {
       search: Interrupted['search'],
       work: (store: CheckpointStore, resumed: Checkpoint | null) => Promise<T>,
     ): Promise<T> => withCheckpoints({ job, settings, search, device, windows }, onNote, work);
-    return { calibration, session, device, selfTest, resumable };
+    return { calibration, session, device, choice, selfTest, resumable };
   }
 
   private model(): StudioModel {

@@ -1,18 +1,35 @@
 // The one scoring session of the studio and the queue of what uses it: one job at a time, on the
 // device that was asked for, within the memory budget.
 
-import type { BrowserDeviceKind, DeviceKind, DeviceReport } from '../contract/device.ts';
+import type {
+  BrowserDeviceKind,
+  DeviceChoice,
+  DeviceKind,
+  DeviceReport,
+} from '../contract/device.ts';
 import type { MemoryEstimate, ScoreSettings } from '../contract/score.ts';
 import { cancelled, throwIfCancelled, toReport } from '../errors.ts';
+import { recallDeviceChoice, rememberDeviceChoice } from '../files/rememberedValues.ts';
 import { defaultBudget } from '../memoryBudget.ts';
 import type { OpenedModel } from '../model/open/open.ts';
 import { makeScorePrograms } from '../model/programs/programs.ts';
 import { fitted } from '../model/programs/widen.ts';
+import type { ChoiceOptions } from '../runtime/choice/choose.ts';
 import type { OrtLoader } from '../runtime/device/ort.ts';
 import { WASM_LIMITS } from '../runtime/device/wasmEngine.ts';
 import { openRouted, type RoutedSession } from '../runtime/score/route.ts';
 import { estimateMemory } from '../runtime/weights/memory.ts';
 import { probeDevice } from './probe.ts';
+
+const MEMORY = { recall: recallDeviceChoice, remember: rememberDeviceChoice };
+
+/** How a job that may have to choose the device first is cancelled, and follows that. */
+export type Choosing = Pick<ChoiceOptions, 'signal' | 'onProgress'>;
+
+interface Waiting {
+  resolve(choice: DeviceChoice): void;
+  reject(error: Error): void;
+}
 
 export class SessionHolder {
   /** Budget of the last score: plans after it keep to that, also in a session opened anew. */
@@ -21,6 +38,9 @@ export class SessionHolder {
   private routed: RoutedSession | null = null;
   /** The device that each request led to for the open model. */
   private readonly resolved = new Map<'auto' | BrowserDeviceKind, DeviceKind>();
+  /** What `auto` means for the open model, once it is known. */
+  private choice: DeviceChoice | null = null;
+  private waiting: Waiting[] = [];
   private report: Promise<DeviceReport> | null = null;
   private job: AbortController | null = null;
   /** The job that runs only while nobody needs the engine. */
@@ -90,8 +110,26 @@ export class SessionHolder {
     this.job?.abort();
   }
 
+  /** What `auto` means for the open model, as soon as something has led to it. */
+  chosen(): Promise<DeviceChoice> {
+    const { choice } = this;
+    if (choice) return Promise.resolve(choice);
+    return new Promise((resolve, reject) => this.waiting.push({ resolve, reject }));
+  }
+
+  /** The same, found out now unless it is known. Errors as `open`. */
+  async choose(opened: OpenedModel, options: Choosing): Promise<DeviceChoice> {
+    throwIfCancelled(options.signal);
+    if (!this.choice) await this.open(opened, 'auto', options);
+    return this.chosen();
+  }
+
   /** The session of `opened` on the requested device, opened when it is not there yet. */
-  async open(opened: OpenedModel, requested: 'auto' | BrowserDeviceKind): Promise<RoutedSession> {
+  async open(
+    opened: OpenedModel,
+    requested: 'auto' | BrowserDeviceKind,
+    options: Choosing = {},
+  ): Promise<RoutedSession> {
     if (this.routed && this.routed.engine.kind === (await this.resolve(requested)))
       return this.routed;
     await this.close();
@@ -100,7 +138,13 @@ export class SessionHolder {
       this.loader,
       requested,
       async () => (await this.device()).selfTest,
+      { ...options, memory: MEMORY },
     );
+    const { choice } = this.routed;
+    if (choice) {
+      this.choice = choice;
+      for (const { resolve } of this.waiting.splice(0)) resolve(choice);
+    }
     this.resolved.set(requested, this.routed.engine.kind);
     await this.routed.session.setBudget(this.budgetBytes);
     return this.routed;
@@ -119,6 +163,8 @@ export class SessionHolder {
   async reset(): Promise<void> {
     await this.close();
     this.resolved.clear();
+    this.choice = null;
+    for (const { reject } of this.waiting.splice(0)) reject(cancelled());
   }
 
   /** What scoring with these settings will need; weights are not loaded for it. */

@@ -44,6 +44,7 @@ declare global {
 /** The wasm device needs nothing of the studio. */
 const studio = {
   device: () => Promise.reject(new Error('the bench measures on the wasm device')),
+  chooseDevice: () => Promise.reject(new Error('the bench names its device')),
   release: async () => {},
 };
 const meter = createMeter(studio);

@@ -57,6 +57,8 @@ interface ScoreRecord {
   windows: number[][];
   settings: SettingsRecord;
   device: { kind: 'webgpu' | 'wasm' | 'cpu'; name: string };
+  /** What was measured to choose this device; absent where it was asked for, or is the only one. */
+  deviceReason?: string;
   selfTest: SelfTestRecord | null;
   rewrites: string[];
   /** What makes the numbers doubtful, in sentences; absent when nothing was found. */
@@ -167,6 +169,7 @@ function readScore(field: Field, numBlocks: number): ScoreRecord {
   const settings = field.at('settings');
   const device = field.at('device');
   const warnings = field.at('warnings').optional((list) => list.list((item) => item.string()));
+  const deviceReason = field.at('deviceReason').optional((reason) => reason.string());
   const blocks = field.at('blocks').list((item) => {
     const [low = 0, high = 0] = item.at('ci95').list((edge) => edge.numberOrInfinity());
     const refused = item.at('refused').optional((reason) => reason.string());
@@ -195,6 +198,7 @@ function readScore(field: Field, numBlocks: number): ScoreRecord {
       kind: device.at('kind').oneOf(['webgpu', 'wasm', 'cpu']),
       name: device.at('name').string(),
     },
+    ...(deviceReason === null ? {} : { deviceReason }),
     selfTest: field.at('selfTest').optional(readSelfTest),
     rewrites: field.at('rewrites').list((item) => item.string()),
     ...(warnings ? { warnings } : {}),

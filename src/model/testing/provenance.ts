@@ -46,6 +46,7 @@ export const EXAMPLE: Provenance = {
       bos: 'none',
     },
     device: { kind: 'wasm', name: 'CPU' },
+    deviceReason: 'The CPU is 3 times as fast.',
     selfTest: {
       passed: true,
       checks: [{ name: 'GQA', ok: true, maxError: null, note: '' }],

@@ -1,6 +1,7 @@
 // Chooses the device for a variant from what was requested, what the self-test found, and what its
 // graph needs.
 
+import type { BrowserDeviceKind } from '../../contract/device.ts';
 import type { VariantRequest } from '../../contract/variant.ts';
 import { EspalierError } from '../../errors.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
@@ -10,7 +11,7 @@ import { openNative } from '../device/nativeEngine.ts';
 import { nativeGap, nativeTestOnce } from '../device/nativeTest.ts';
 import type { OrtLoader } from '../device/ort.ts';
 import { routesOf } from '../device/selfTest.ts';
-import { openWasm } from '../device/wasmEngine.ts';
+import { openWasm, WASM_LIMITS } from '../device/wasmEngine.ts';
 import { openWebgpu } from '../device/webgpuEngine.ts';
 import { deviceObstacle } from './runnable.ts';
 
@@ -21,21 +22,22 @@ export interface ChosenDevice {
 }
 
 /**
- * `auto` takes the GPU where it has passed its self-test and the graph runs correctly on it. A GPU
- * that is requested must pass, but a graph that it cannot run goes to wasm with a note; so does one
- * with an operator that the native CPU gets wrong.
+ * `auto` takes the device that was chosen for the model, or else the GPU where it has passed its
+ * self-test and the graph runs correctly on it. A GPU that is requested must pass, but a graph that
+ * it cannot run goes to wasm with a note; so does one with an operator that the native CPU gets
+ * wrong.
  * @throws EspalierError `no-webgpu` when WebGPU is requested and there is none that may be used,
  *   `bad-input` when `cpu` is requested and there is no native ONNX Runtime.
  */
 export async function chooseDevice(
   opened: OpenedModel,
-  request: Pick<VariantRequest, 'device' | 'selfTest'>,
+  request: Pick<VariantRequest, 'device' | 'chosen' | 'selfTest'>,
   loader: OrtLoader,
 ): Promise<ChosenDevice> {
   const notes: string[] = [];
   const onWasm = async (): Promise<ChosenDevice> => ({ engine: await openWasm(loader), notes });
-  const { device, selfTest } = request;
-  if (device === 'wasm') return onWasm();
+  const { device, chosen, selfTest } = request;
+  if (device === 'wasm' || (device === 'auto' && chosen === 'wasm')) return onWasm();
   if (device === 'cpu') {
     const { graph } = opened.structure.model;
     const gap = nativeGap(await nativeTestOnce(loader), graph, 'inside');
@@ -73,6 +75,20 @@ export async function chooseDevice(
     return onWasm();
   }
   return { engine, notes };
+}
+
+/**
+ * True when this kind of device can run the unchanged graph.
+ * @param float16 the GPU computes in it
+ */
+export function canRunWhole(
+  kind: BrowserDeviceKind,
+  opened: OpenedModel,
+  float16: boolean,
+): boolean {
+  if (deviceObstacle(kind, opened) !== null) return false;
+  if (kind === 'wasm') return opened.summary.bytes < WASM_LIMITS.maxGraphBytes;
+  return float16 || !needsFloat16(opened);
 }
 
 /**

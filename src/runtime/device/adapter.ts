@@ -27,6 +27,8 @@ export interface AdapterInfo {
   readonly name: string;
   readonly features: string[];
   readonly maxBufferBytes: number;
+  /** The adapter computes on the CPU, and its memory is the CPU's. */
+  readonly isSoftware: boolean;
 }
 
 /** The adapter, or null when there is none. */
@@ -47,6 +49,7 @@ export function describeAdapter(adapter: GPUAdapter): AdapterInfo {
       adapter.limits.maxBufferSize,
       adapter.limits.maxStorageBufferBindingSize,
     ),
+    isSoftware: adapter.info.isFallbackAdapter ?? false,
   };
 }
 

@@ -33,6 +33,8 @@ export interface OrtLoader {
   native?(): Promise<OrtModule>;
   /** Threads of the native CPU device. */
   readonly threads?: number;
+  /** Most threads that the plain build can have; one where this is missing. */
+  mostThreads?(): number;
   /** The WebGPU entry point, or null where there is none. */
   gpu(): Promise<GPU | null>;
   /** How many threads the plain build gets and why; null or absent where there can be but one. */

@@ -28,6 +28,7 @@ export function makeWebLoader(
     },
     gpu: async () => (globalThis.navigator as Navigator & { gpu?: GPU }).gpu ?? null,
     threadMeasurement,
+    mostThreads: () => (globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1),
   };
 }
 

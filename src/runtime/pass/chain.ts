@@ -49,11 +49,17 @@ export class Chain {
     });
   }
 
-  /** Compiles every distinct program. @throws EspalierError from the engine. */
-  async compile(options: PrepareOptions = {}): Promise<void> {
+  /**
+   * Compiles every distinct program, or those of blocks alone with the side values that they read.
+   * @throws EspalierError from the engine.
+   */
+  async compile(options: PrepareOptions & { blocksOnly?: boolean } = {}): Promise<void> {
     const { embed, blocks, head } = this.programs;
     const distinct = new Map(
-      [embed, ...blocks, head].map((bound) => [bound.program.id, bound.program]),
+      (options.blocksOnly ? blocks : [embed, ...blocks, head]).map((bound) => [
+        bound.program.id,
+        bound.program,
+      ]),
     );
     const sides = sidePrograms(this.programs);
     const total = distinct.size + sides.length;

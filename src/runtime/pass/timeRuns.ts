@@ -4,7 +4,7 @@
 import type { RunTime, RunTimes, WindowSize } from '../../contract/runTimes.ts';
 import { EspalierError, throwIfCancelled } from '../../errors.ts';
 import { defaultBudget } from '../../memoryBudget.ts';
-import type { BoundProgram, ScorePrograms } from '../../model/programs/program.ts';
+import type { ScorePrograms } from '../../model/programs/program.ts';
 import type { Folder } from '../../onnx/source.ts';
 import type { Engine } from '../device/engine.ts';
 import { formatBytes } from '../device/fault.ts';
@@ -12,6 +12,7 @@ import { planMemory } from '../weights/memory.ts';
 import { weightBytes } from '../weights/stages.ts';
 import type { Chunk } from '../weights/windows.ts';
 import { Chain } from './chain.ts';
+import { commonest, MOST_TIMED_BYTES, withBlock } from './oneBlock.ts';
 import { chooseBlockRows, chooseHeadRows } from './warmup.ts';
 
 export interface TimedRuns {
@@ -26,22 +27,19 @@ export interface TimedRuns {
   signal: AbortSignal;
 }
 
-/** No more weights are read for this. */
-const MOST_BYTES = 512 * 2 ** 20;
-
 /**
- * @throws EspalierError `cancelled` between two runs, `too-large` for a block past 512 MiB and where
- *   scoring has no room; from the engine and the files.
+ * @throws EspalierError `cancelled` between two runs, `too-large` for a block past 512 MiB and
+ *   where scoring has no room; from the engine and the files.
  */
 export async function timeRuns(request: TimedRuns): Promise<Omit<RunTimes, 'device'>> {
   const { folder, engine, params, sizes, signal } = request;
   const budget = request.budget ?? defaultBudget(engine.kind, engine.maxBufferBytes);
   const at = commonest(request.programs);
-  const programs = only(request.programs, at);
+  const programs = withBlock(request.programs, at);
   const [block] = programs.blocks;
   if (!block) throw new EspalierError('bug', 'There is no block to time.');
   const blockBytes = weightBytes([block], engine.kind);
-  if (blockBytes > MOST_BYTES)
+  if (blockBytes > MOST_TIMED_BYTES)
     throw new EspalierError(
       'too-large',
       `One block has ${formatBytes(blockBytes)} of weights: that is too much to be read for a ` +
@@ -50,7 +48,7 @@ export async function timeRuns(request: TimedRuns): Promise<Omit<RunTimes, 'devi
     );
   const mean = params.reduce((sum, one) => sum + one, 0) / Math.max(1, params.length);
   const scale = params[at] ? mean / params[at] : 1;
-  const hasHead = weightBytes([block, programs.head], engine.kind) <= MOST_BYTES;
+  const hasHead = weightBytes([block, programs.head], engine.kind) <= MOST_TIMED_BYTES;
   const chain = new Chain(programs, folder, engine);
   try {
     let compiled = 0;
@@ -154,44 +152,6 @@ async function steadySeconds(
     sum += took;
   }
   return fastest;
-}
-
-/** The first block of the class that most blocks share. */
-function commonest({ blocks }: ScorePrograms): number {
-  const ids = blocks.map(({ program }) => program.id);
-  const count = (id: string) => ids.filter((other) => other === id).length;
-  return ids.reduce((best, id, at) => (count(id) > count(ids[best]!) ? at : best), 0);
-}
-
-/**
- * A program of its own to the engine, which keeps one session for each program object: what is timed
- * is released afterwards, and must not take the sessions of a job along.
- */
-const own = <P extends BoundProgram | null>(bound: P): P =>
-  bound && { ...bound, program: { ...bound.program } };
-
-/** The programs with a single block. Named one by one: others are made when they are read. */
-function only(programs: ScorePrograms, at: number): ScorePrograms {
-  const { embed, side, tokenSide, head, blocks, headByPosition, residualType } = programs;
-  const { hiddenSize, stateSize, vocabSize, staticPast, wasmOnly, rowsInteract, rewrites } =
-    programs;
-  return {
-    embed: own(embed),
-    side: own(side),
-    tokenSide: own(tokenSide),
-    blocks: blocks.slice(at, at + 1).map(own),
-    head: own(head),
-    compare: head,
-    headByPosition,
-    residualType,
-    hiddenSize,
-    stateSize,
-    vocabSize,
-    staticPast,
-    wasmOnly,
-    rowsInteract,
-    rewrites,
-  };
 }
 
 const secondsSince = (start: number): number => (performance.now() - start) / 1000;

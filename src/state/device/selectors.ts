@@ -1,6 +1,13 @@
-// The name of a device on the page, and whether it runs on as many threads as now.
+// The name of a device on the page, the device that a request leads to, and whether something ran
+// on as many threads as now.
 
-import type { DeviceKind, DeviceReport, UsedDevice } from '../../contract/device.ts';
+import type {
+  BrowserDeviceKind,
+  DeviceKind,
+  DeviceReport,
+  UsedDevice,
+} from '../../contract/device.ts';
+import type { StudioState } from '../state.ts';
 
 /** A device as the page names it everywhere; GPUs with their own name. */
 export function deviceName({ kind, name }: { kind: DeviceKind; name: string }): string {
@@ -15,4 +22,18 @@ export function hasThreadsOfNow({ kind, name }: UsedDevice, report: DeviceReport
   if (kind !== 'wasm' || report?.preferred !== 'wasm') return true;
   const threads = Number(/(\d+) threads/.exec(name)?.[1] ?? 1);
   return threads === (report.threads?.threads ?? 1);
+}
+
+type Device = 'auto' | BrowserDeviceKind;
+
+/** Where score programs of the open model run on request; null while that is not known. */
+export function deviceOf({ device }: StudioState, asked: Device): BrowserDeviceKind | null {
+  if (asked !== 'auto') return asked;
+  return device.choice?.kind ?? device.report?.preferred ?? null;
+}
+
+/** The same for speed and generation, which run the graph as it is. */
+export function wholeDeviceOf({ device }: StudioState, asked: Device): BrowserDeviceKind | null {
+  if (asked !== 'auto') return asked;
+  return device.choice?.whole ?? device.report?.preferred ?? null;
 }

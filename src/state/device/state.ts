@@ -1,11 +1,18 @@
-// What the page knows of the device: the report of its self-test.
+// What the page knows of the device: the report of its self-test, and what `auto` means for the
+// open model.
 
-import type { DeviceReport } from '../../contract/device.ts';
-import { kept } from '../slice.ts';
+import type { DeviceChoice, DeviceReport } from '../../contract/device.ts';
+import type { Slice } from '../slice.ts';
 
 export interface DeviceSlice {
   report: DeviceReport | null;
   checking: boolean;
+  /** Null until something has run on `auto`. */
+  choice: DeviceChoice | null;
 }
 
-export const DEVICE = kept<DeviceSlice>({ report: null, checking: false });
+export const DEVICE: Slice<DeviceSlice> = {
+  first: { report: null, checking: false, choice: null },
+  // The device is the same for every model; what is faster on it is not.
+  keep: (slice, opened) => (opened === 'same-model' ? slice : { ...slice, choice: null }),
+};

@@ -3,6 +3,7 @@
 import type { BrowserDeviceKind } from '../../contract/device.ts';
 import type { RunTime, RunTimes } from '../../contract/runTimes.ts';
 import type { ModelSummary } from '../../model/open/summary.ts';
+import { deviceOf } from '../device/selectors.ts';
 import { modelOf } from '../open/selectors.ts';
 import type { StudioState } from '../state.ts';
 import { curveWork, type Work } from './work.ts';
@@ -34,11 +35,6 @@ const BY_RUNS: Seconds = { low: 0.95, high: 1.45 };
 const OTHER_LENGTH: Seconds = { low: 0.8, high: 1.25 };
 
 type Device = 'auto' | BrowserDeviceKind;
-
-/** What `auto` means on this machine; null while that is not known. */
-function deviceOf(state: StudioState, device: Device): BrowserDeviceKind | null {
-  return device === 'auto' ? (state.device.report?.preferred ?? null) : device;
-}
 
 /** Tokens of windows in all. */
 export const tokensOf = (windows: readonly (readonly number[])[]): number =>

@@ -160,5 +160,10 @@ export function makeScoreActions(
       await stopped;
     },
   };
+  // Memory was estimated for the device that a GPU would be.
+  const unsubscribe = context.store.subscribe(({ device }, before) => {
+    if (device.choice && device.choice !== before.device.choice) void actions.refreshMemory();
+  });
+  context.onDispose(unsubscribe);
   return actions;
 }

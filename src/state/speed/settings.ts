@@ -6,7 +6,7 @@ import type { MeterRequest, SpeedSettings } from '../../contract/speed.ts';
 import type { ExportDtype } from '../../model/export/steps.ts';
 import { planSize } from '../../model/open/size.ts';
 import type { Unit } from '../../units.ts';
-import { hasThreadsOfNow } from '../device/selectors.ts';
+import { hasThreadsOfNow, wholeDeviceOf } from '../device/selectors.ts';
 import type { OpenModel } from '../open/state.ts';
 import type { StudioState } from '../state.ts';
 import type { Measured } from './state.ts';
@@ -115,12 +115,11 @@ export function isOf(
  * True when it ran on the kind of device that a measurement would run on now, and on as many
  * threads. What was kept from an earlier visit may have run on a GPU that is not there today.
  */
-function isOnDevice({ result }: Measured, { score, device }: StudioState): boolean {
-  const asked = score.settings.device;
-  const now = asked === 'auto' ? device.report?.preferred : asked;
+function isOnDevice({ result }: Measured, state: StudioState): boolean {
+  const now = wholeDeviceOf(state, state.score.settings.device);
   const used = (result.pruned ?? result.original)?.info.device;
-  if (now === undefined || used === undefined) return true;
-  return used.kind === now && hasThreadsOfNow(used, device.report);
+  if (now === null || used === undefined) return true;
+  return used.kind === now && hasThreadsOfNow(used, state.device.report);
 }
 
 /**

@@ -3,7 +3,7 @@
 
 import type { MeasuredSource, SourceData } from '../../analysis/criteriaTable.ts';
 import type { HiddenCriteria, SourceResult } from '../../contract/criteria.ts';
-import type { DeviceReport } from '../../contract/device.ts';
+import type { DeviceChoice, DeviceReport } from '../../contract/device.ts';
 import type { EvaluateResult } from '../../contract/evaluate.ts';
 import type { ExportResult } from '../../contract/export.ts';
 import type { Interrupted } from '../../contract/interrupted.ts';
@@ -54,6 +54,8 @@ export interface FakeOptions {
   /** `ok` unless told. */
   chat?: VariantInfo['chat'];
   adjust?(summary: ModelSummary): ModelSummary;
+  /** What `auto` means, once it is known; never unless told. */
+  choice?(): Promise<DeviceChoice>;
 }
 
 export interface FakeStudio {
@@ -151,6 +153,13 @@ const FAKE_DEVICE: DeviceReport = {
     routes: ['device without subgroups'],
     seconds: 0.8,
   },
+};
+
+export const FAKE_CHOICE: DeviceChoice = {
+  kind: 'wasm',
+  whole: 'wasm',
+  reason: 'For 128 tokens, a block takes 9.00 ms on WebGPU and 3.00 ms on the CPU (wasm).',
+  measured: { webgpu: { seconds: 0.009, tokens: 128 }, wasm: { seconds: 0.003, tokens: 128 } },
 };
 
 export const FAKE_IDENTITY: Identity = {
@@ -269,6 +278,12 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
     async device() {
       begin('device', []);
       return FAKE_DEVICE;
+    },
+    // Nothing leads to a choice by itself.
+    deviceChoice: () => options.choice?.() ?? new Promise(() => {}),
+    async chooseDevice() {
+      begin('chooseDevice', []);
+      return FAKE_CHOICE;
     },
     async memory(settings) {
       begin('memory', [settings]);

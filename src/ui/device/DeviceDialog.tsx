@@ -1,7 +1,9 @@
 // The device and its self-test: what was checked, how large the errors are, which routes follow.
 
+import type { DeviceChoice, DeviceReport } from '../../contract/device.ts';
+import type { ScoreSettings } from '../../contract/score.ts';
 import { formatBytes } from '../../quantities.ts';
-import { DEVICE, DEVICE_NAMES, threadWords } from '../../words/dialogs/device.ts';
+import { DEVICE, DEVICE_NAMES, FASTER_DEVICE, threadWords } from '../../words/dialogs/device.ts';
 import { Dialog } from '../kit/Dialog.tsx';
 import kit from '../kit/kit.module.css';
 import css from '../kit/plainTable.module.css';
@@ -17,16 +19,27 @@ const RELEVANT = new Set([
 
 export default function DeviceDialog() {
   const report = useStudio((state) => state.device.report);
+  const choice = useStudio((state) => state.device.choice);
+  const asked = useStudio((state) => state.score.settings.device);
   const offersThreads = useStudio((state) => state.site.threadsAfterReload);
   const actions = useActions();
   if (!report) return null;
   const { selfTest, threads } = report;
+  const isOpen = asked === 'auto' && report.webgpu && !choice;
+  const kind = asked === 'auto' ? (choice?.kind ?? (isOpen ? null : report.preferred)) : asked;
+  const why = whyDevice(report, asked, choice);
   const wrong = selfTest?.passed ? DEVICE.avoided : DEVICE.wrong;
   return (
     <Dialog title={DEVICE.title} onClose={() => actions.openDialog(null)} testId="device-dialog">
       <dl className={kit.facts}>
         <dt>{DEVICE.runsOn}</dt>
-        <dd>{DEVICE_NAMES[report.preferred]}</dd>
+        <dd>{kind ? DEVICE_NAMES[kind] : FASTER_DEVICE}</dd>
+        {why && (
+          <>
+            <dt>{DEVICE.thisModel}</dt>
+            <dd data-testid="device-why">{why}</dd>
+          </>
+        )}
         <dt>{DEVICE.adapter}</dt>
         <dd>{report.adapter || DEVICE.noAdapter}</dd>
         {report.reason && (
@@ -75,7 +88,7 @@ export default function DeviceDialog() {
         <table className={`${css.table} ${css.wordy}`} data-testid="self-test">
           <thead>
             <tr>
-              <th scope="col" style={{ textAlign: 'left' }}>
+              <th scope="col" style={{ textAlign: 'left', whiteSpace: 'normal' }}>
                 {DEVICE.check}
               </th>
               <th scope="col">{DEVICE.error}</th>
@@ -100,4 +113,15 @@ export default function DeviceDialog() {
       )}
     </Dialog>
   );
+}
+
+/** Why the open model runs where it does; null where there is nothing to choose. */
+function whyDevice(
+  { webgpu }: DeviceReport,
+  asked: ScoreSettings['device'],
+  choice: DeviceChoice | null,
+): string | null {
+  if (!webgpu) return null;
+  if (asked !== 'auto') return DEVICE.bySettings(DEVICE_NAMES[asked]);
+  return choice?.reason ?? DEVICE.notYet;
 }

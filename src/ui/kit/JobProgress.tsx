@@ -7,6 +7,7 @@ import { formatSeconds } from '../format.ts';
 import css from './kit.module.css';
 
 const PHASES: Record<Progress['phase'], string> = {
+  device: 'timing one block on WebGPU and on the CPU',
   read: 'reading',
   compile: 'compiling programs',
   warmup: 'warming up',

@@ -14,7 +14,7 @@ import { canScore } from '../../state/score/selectors.ts';
 import { nameOfText, windowsOf } from '../../state/score/text.ts';
 import type { StudioState } from '../../state/state.ts';
 import { BEFORE, IMPORTANCE, sizeWords, timeWords } from '../../words/choose.ts';
-import { DEVICE_NAMES } from '../../words/dialogs/device.ts';
+import { DEVICE_NAMES, FASTER_DEVICE } from '../../words/dialogs/device.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';
 import { PaperLink } from '../kit/PaperLink.tsx';
@@ -60,16 +60,23 @@ export function BeforeScoring() {
 function What() {
   const blocks = useStudio((state) => state.model.current?.summary.numBlocks ?? 0);
   const settings = useStudio((state) => state.score.settings);
-  const report = useStudio((state) => state.device.report);
-  const chosen = settings.device === 'auto' ? report?.preferred : settings.device;
+  const device = useStudio(deviceInWords);
   return (
     <p>
       {BEFORE.what(blocks)} <Term id="perplexity">{IMPORTANCE.perplexity}</Term> {BEFORE.on}{' '}
-      <Term id="windows">{BEFORE.windows}</Term>{' '}
-      {BEFORE.of(nameOfText(settings.text), chosen ? DEVICE_NAMES[chosen] : BEFORE.thisDevice)}{' '}
+      <Term id="windows">{BEFORE.windows}</Term> {BEFORE.of(nameOfText(settings.text), device)}{' '}
       {BEFORE.method} <PaperLink />.
     </p>
   );
+}
+
+function deviceInWords({ device, score }: StudioState): string {
+  const { report, choice } = device;
+  const asked = score.settings.device;
+  if (asked !== 'auto') return DEVICE_NAMES[asked];
+  if (!report) return BEFORE.thisDevice;
+  if (report.webgpu && !choice) return FASTER_DEVICE;
+  return DEVICE_NAMES[choice?.kind ?? report.preferred];
 }
 
 type Size = typeof QUICK | typeof USUAL;

@@ -2,6 +2,7 @@
 
 import { useState } from 'react';
 import type { ScoreSettings } from '../../contract/score.ts';
+import { deviceOf } from '../../state/device/selectors.ts';
 import { scoreSeconds } from '../../state/estimate/selectors.ts';
 import { SETTINGS } from '../../words/choose.ts';
 import { DEVICE_NAMES } from '../../words/dialogs/device.ts';
@@ -51,6 +52,7 @@ export function SettingsDialog() {
           {(id) => <BudgetField id={id} />}
         </Field>
       </div>
+      <DeviceNote />
       <Needs />
       <NotifySwitch />
       <ErrorNotice place="score" />
@@ -130,7 +132,10 @@ function WindowFields({ settings }: { settings: ScoreSettings }) {
 
 function DeviceSelect({ id, value }: { id: string; value: ScoreSettings['device'] }) {
   const report = useStudio((state) => state.device.report);
+  const auto = useStudio((state) => deviceOf(state, 'auto'));
+  const open = useStudio(({ device }) => device.report?.webgpu === true && !device.choice);
   const actions = useActions();
+  const name = open ? SETTINGS.faster : auto && DEVICE_NAMES[auto];
   return (
     <select
       id={id}
@@ -140,12 +145,24 @@ function DeviceSelect({ id, value }: { id: string; value: ScoreSettings['device'
         actions.setSettings({ device: event.target.value as ScoreSettings['device'] })
       }
     >
-      <option value="auto">{SETTINGS.auto(report && DEVICE_NAMES[report.preferred])}</option>
+      <option value="auto">{SETTINGS.auto(name)}</option>
       <option value="webgpu" disabled={report?.webgpu === false}>
         {SETTINGS.webgpu}
       </option>
       <option value="wasm">{DEVICE_NAMES.wasm}</option>
     </select>
+  );
+}
+
+/** What led to the device, where one was chosen for this model. */
+function DeviceNote() {
+  const isAuto = useStudio((state) => state.score.settings.device === 'auto');
+  const choice = useStudio((state) => state.device.choice);
+  if (!isAuto || !choice?.measured) return null;
+  return (
+    <p className={kit.note} data-testid="device-note">
+      {choice.reason}
+    </p>
   );
 }
 

@@ -3,7 +3,7 @@
 import { formatBytes } from '../../quantities.ts';
 import { engineJob } from '../../state/jobs.ts';
 import { DEVICE_NAMES } from '../../words/dialogs/device.ts';
-import { deviceWords, PAGE } from '../../words/page.ts';
+import { cpuWords, deviceWords, EITHER_DEVICE, PAGE } from '../../words/page.ts';
 import { formatCount } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';
@@ -72,11 +72,19 @@ function GraphSelect() {
 }
 
 function DeviceChip() {
-  const { report, checking } = useStudio((state) => state.device);
+  const { report, checking, choice } = useStudio((state) => state.device);
+  const asked = useStudio((state) => state.score.settings.device);
   const actions = useActions();
   if (checking) return <span className={kit.chip}>{PAGE.testingDevice}</span>;
   if (!report) return null;
-  const { preferred, selfTest } = report;
+  const { webgpu, selfTest } = report;
+  const open = asked === 'auto' && webgpu && !choice;
+  const kind = asked === 'auto' ? (choice?.kind ?? report.preferred) : asked;
+  const name = DEVICE_NAMES[kind];
+  const onCpu = kind === 'wasm' && webgpu;
+  const words = onCpu
+    ? cpuWords(name, asked === 'auto' && Boolean(choice?.measured))
+    : deviceWords(name, selfTest?.passed ?? null);
   return (
     <button
       type="button"
@@ -85,7 +93,7 @@ function DeviceChip() {
       onClick={() => actions.openDialog('device')}
     >
       <span className={selfTest?.passed === false ? kit.bad : undefined}>
-        {deviceWords(DEVICE_NAMES[preferred], selfTest?.passed ?? null)}
+        {open ? EITHER_DEVICE : words}
       </span>
     </button>
   );

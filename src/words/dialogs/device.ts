@@ -3,6 +3,11 @@
 export const DEVICE = {
   title: 'Device',
   runsOn: 'runs on',
+  thisModel: 'this model',
+  bySettings: (name: string) => `runs on ${name}, as chosen in the scoring settings`,
+  notYet:
+    'runs on whichever is faster: a block of it is timed on WebGPU and on the CPU before its ' +
+    'first run',
   adapter: 'graphics adapter',
   noAdapter: 'none found',
   why: 'why not WebGPU',
@@ -43,3 +48,6 @@ export function threadWords(
   const most = runs.at(-1)?.threads ?? 1;
   return most > 1 ? `1 thread (${most} threads: ${times(most)} its speed)` : '1 thread';
 }
+
+/** What `auto` means before it is known. */
+export const FASTER_DEVICE = 'WebGPU or the CPU, whichever is faster';

@@ -81,6 +81,7 @@ export const FACTS = {
   sampling: 'sampling',
   bos: 'BOS token',
   device: 'device',
+  deviceReason: 'why this device',
   selfTest: 'self-test of the GPU',
   time: 'time',
   runtime: 'runtime',

@@ -148,6 +148,8 @@ export function method(state: StudioState, when: Date): Section | null {
       [FACTS.device, deviceName(curve.result.device)],
       [FACTS.time, curve.restored ? W.restored : formatSeconds(seconds)],
     );
+    const { deviceReason } = curve.result;
+    if (deviceReason) rows.push([FACTS.deviceReason, deviceReason]);
     if (selfTest) rows.push([FACTS.selfTest, selfTest.passed ? W.passed : W.failed]);
   }
   if (side) rows.push([FACTS.runtime, side.info.runtime]);
