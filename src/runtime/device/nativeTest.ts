@@ -31,7 +31,7 @@ interface NativeCheck extends Check {
   /** Only where weights are fed, as scoring does; whole graphs hold them. */
   fed?: true;
   /** The operator, for people. */
-  operator: string;
+  operator: string | ((node: Node | undefined) => string);
 }
 
 const isAttention = ({ op }: Node): boolean => op === 'GroupQueryAttention';
@@ -90,7 +90,7 @@ const checks = (): NativeCheck[] => [
   },
   {
     name: '4-bit input',
-    operator: 'a program that is fed with 4-bit integers',
+    operator: (node) => `${node?.op ?? 'an operator'} with an input of 4-bit integers`,
     probe: packedProbe(),
     tolerance: 0,
     fed: true,
@@ -170,12 +170,16 @@ export function nativeGap(selfTest: SelfTest, graph: Graph, weights: Weights): s
     if (fed && weights === 'inside') continue;
     const result = selfTest.checks.find((check) => check.name === name);
     if (result?.ok) continue;
-    if (covers && !used.some(({ node, typeOf }) => covers(node, typeOf, weights))) continue;
+    const found = covers
+      ? used.find(({ node, typeOf }) => covers(node, typeOf, weights))
+      : undefined;
+    if (covers && !found) continue;
     const why =
       result?.maxError == null
         ? 'does not run'
         : `is wrong by ${result.maxError.toPrecision(2)} in the self-test`;
-    return `On native ONNX Runtime ${operator} ${why}.`;
+    const what = typeof operator === 'string' ? operator : operator(found?.node);
+    return `On native ONNX Runtime ${what} ${why}.`;
   }
   return null;
 }
