@@ -1,20 +1,26 @@
 // Tests the native CPU device against the CPU (wasm) before it is trusted, and says which graphs it
 // may run.
 
-import type { SelfTest, SelfTestCheck } from '../../contract/device.ts';
-import { subgraphs } from '../../onnx/captures.ts';
-import { DataType, floatAttribute, type Graph, intAttribute, type Node } from '../../onnx/graph.ts';
-import { type Check, evaluateOn, runCheck } from './checks.ts';
-import { openNative } from './nativeEngine.ts';
-import type { OrtLoader } from './ort.ts';
+import type { SelfTest, SelfTestCheck } from '../../../contract/device.ts';
+import { subgraphs } from '../../../onnx/captures.ts';
+import {
+  DataType,
+  floatAttribute,
+  type Graph,
+  intAttribute,
+  type Node,
+} from '../../../onnx/graph.ts';
+import { type Check, evaluateOn, runCheck } from '../checks.ts';
+import type { OrtLoader } from '../ort.ts';
 import {
   attentionProbe,
   likelihoodProbe,
   packedProbe,
   productProbe,
   quantisedProbe,
-} from './probes.ts';
-import { openWasm } from './wasmEngine.ts';
+} from '../probes.ts';
+import { openWasm } from '../wasmEngine.ts';
+import { openNative } from './engine.ts';
 
 /** Types and accuracy levels of 4-bit products that have kernels of their own. */
 const QUANTISED = (['float32', 'float16'] as const).flatMap((type) =>
