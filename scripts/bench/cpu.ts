@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type OpenedModel, openModel } from '../../src/model/open/open.ts';
 import { nodeFolder } from '../../src/node/folder.ts';
 import type { Engine } from '../../src/runtime/device/engine.ts';
-import { openNative } from '../../src/runtime/device/nativeEngine.ts';
+import { openNative } from '../../src/runtime/device/native/engine.ts';
 import { createNodeLoader } from '../../src/runtime/device/ort.node.ts';
 import { runtimeOf } from '../../src/runtime/device/ort.ts';
 import { openWasm } from '../../src/runtime/device/wasmEngine.ts';

@@ -2,7 +2,7 @@
 
 import type { DeviceKind } from '../contract/device.ts';
 import type { Engine } from '../runtime/device/engine.ts';
-import { nativeObstacle, openNative } from '../runtime/device/nativeEngine.ts';
+import { nativeObstacle, openNative } from '../runtime/device/native/engine.ts';
 import { createNodeLoader, nodeLoader } from '../runtime/device/ort.node.ts';
 import type { OrtLoader } from '../runtime/device/ort.ts';
 import { openWasm } from '../runtime/device/wasmEngine.ts';

@@ -1,10 +1,12 @@
-// The table of missing kernels, held against the CPU build of ONNX Runtime Web.
+// The table of missing kernels, held against the CPU builds of ONNX Runtime.
 
 import { describe, expect, test } from 'vitest';
 import { openFolder } from '../../node/testing/openFolder.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { graphOf, modelOf } from '../../onnx/testing/text.ts';
+import { nodeLoader } from '../../runtime/device/ort.node.ts';
+import { CPU_KINDS, type CpuKind } from '../../runtime/testing/cpuDevices.ts';
 import { fixturePath } from '../../testing/fixtures.ts';
 import { openModel } from '../open/open.ts';
 import { runtime } from '../testing/ort.ts';
@@ -34,8 +36,8 @@ function withText(graph: Graph, op: string, name: string, text: string): Graph {
 }
 
 /** True when the CPU makes a session of the graph. */
-async function compiles(graph: Graph): Promise<boolean> {
-  const { InferenceSession } = await runtime();
+async function compiles(graph: Graph, kind: CpuKind): Promise<boolean> {
+  const { InferenceSession } = kind === 'wasm' ? await runtime() : await nodeLoader.native!();
   const bytes = encodeModel(modelOf(graph), () => new Uint8Array());
   try {
     await (await InferenceSession.create(bytes, { logSeverityLevel: 4 })).release();
@@ -62,13 +64,17 @@ describe('the table of missing kernels', () => {
     ['QMoE', 'geglu', 1],
   ] as const)('says of %s with %s and fusion %d what the CPU says', async (op, act, fusion) => {
     const graph = experts(op, act, fusion);
-    expect(kernelObstacle(graph, 'wasm') === null).toBe(await compiles(graph));
+    for (const kind of CPU_KINDS)
+      expect(kernelObstacle(graph, kind) === null, kind).toBe(await compiles(graph, kind));
   });
 
   test('names operator, attribute and devices', () => {
     expect(kernelObstacle(experts('MoE', 'geglu', 1), 'wasm', 'webgpu')).toBe(
       'ONNX Runtime Web has no kernel for MoE with activation_type geglu (MoE_0), neither on the ' +
         'CPU (wasm) nor on WebGPU.',
+    );
+    expect(kernelObstacle(experts('MoE', 'geglu', 1), 'cpu')).toMatch(
+      /^ONNX Runtime has no kernel for MoE .* on the CPU \(native\)\.$/,
     );
     const silu = experts('QMoE', 'silu', 1);
     expect(kernelObstacle(silu, 'webgpu')).toMatch(/activation_type silu \(.*\) on WebGPU\.$/);

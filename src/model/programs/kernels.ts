@@ -20,8 +20,8 @@ const EXPERTS = ['MoE', 'QMoE'];
 const ACTIVATIONS = ['relu', 'gelu', 'silu', 'identity', 'swiglu'];
 
 /**
- * As onnxruntime-web 1.30 has them: on the CPU every row was tried, those of WebGPU are what its
- * kernels say. MoE has no WebGPU kernel and runs on the CPU there too.
+ * As ONNX Runtime 1.30 has them: on the CPU (wasm and native) every row was tried, those of WebGPU
+ * are what its kernels say. MoE has no WebGPU kernel and runs on the CPU there too.
  */
 const GAPS: readonly Gap[] = [
   {
@@ -91,7 +91,8 @@ export function kernelObstacle(graph: Graph, ...devices: Device[]): string | nul
   const found = firstGap(graph, devices);
   const where = devices.map((device) => WORDS[device]);
   const last = where.length > 1 ? `neither ${where.join(' nor ')}` : where[0];
-  return found && `ONNX Runtime Web has no kernel for ${found}${where[1] ? ',' : ''} ${last}.`;
+  const runtime = devices.every((device) => device === 'cpu') ? 'ONNX Runtime' : 'ONNX Runtime Web';
+  return found && `${runtime} has no kernel for ${found}${where[1] ? ',' : ''} ${last}.`;
 }
 
 function firstGap(graph: Graph, on: readonly Device[]): string | null {

@@ -2,7 +2,7 @@
 // installed.
 
 import type { Engine } from '../device/engine.ts';
-import { nativeObstacle, openNative } from '../device/nativeEngine.ts';
+import { nativeObstacle, openNative } from '../device/native/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';
 

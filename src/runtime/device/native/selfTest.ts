@@ -1,20 +1,26 @@
 // Tests the native CPU device against the CPU (wasm) before it is trusted, and says which graphs it
 // may run.
 
-import type { SelfTest, SelfTestCheck } from '../../contract/device.ts';
-import { subgraphs } from '../../onnx/captures.ts';
-import { DataType, floatAttribute, type Graph, intAttribute, type Node } from '../../onnx/graph.ts';
-import { type Check, evaluateOn, runCheck } from './checks.ts';
-import { openNative } from './nativeEngine.ts';
-import type { OrtLoader } from './ort.ts';
+import type { SelfTest, SelfTestCheck } from '../../../contract/device.ts';
+import { subgraphs } from '../../../onnx/captures.ts';
+import {
+  DataType,
+  floatAttribute,
+  type Graph,
+  intAttribute,
+  type Node,
+} from '../../../onnx/graph.ts';
+import { type Check, evaluateOn, runCheck } from '../checks.ts';
+import type { OrtLoader } from '../ort.ts';
 import {
   attentionProbe,
   likelihoodProbe,
   packedProbe,
   productProbe,
   quantisedProbe,
-} from './probes.ts';
-import { openWasm } from './wasmEngine.ts';
+} from '../probes.ts';
+import { openWasm } from '../wasmEngine.ts';
+import { openNative } from './engine.ts';
 
 /** Types and accuracy levels of 4-bit products that have kernels of their own. */
 const QUANTISED = (['float32', 'float16'] as const).flatMap((type) =>
@@ -31,7 +37,7 @@ interface NativeCheck extends Check {
   /** Only where weights are fed, as scoring does; whole graphs hold them. */
   fed?: true;
   /** The operator, for people. */
-  operator: string;
+  operator: string | ((node: Node | undefined) => string);
 }
 
 const isAttention = ({ op }: Node): boolean => op === 'GroupQueryAttention';
@@ -90,7 +96,7 @@ const checks = (): NativeCheck[] => [
   },
   {
     name: '4-bit input',
-    operator: 'a program that is fed with 4-bit integers',
+    operator: (node) => `${node?.op ?? 'an operator'} with an input of 4-bit integers`,
     probe: packedProbe(),
     tolerance: 0,
     fed: true,
@@ -170,12 +176,16 @@ export function nativeGap(selfTest: SelfTest, graph: Graph, weights: Weights): s
     if (fed && weights === 'inside') continue;
     const result = selfTest.checks.find((check) => check.name === name);
     if (result?.ok) continue;
-    if (covers && !used.some(({ node, typeOf }) => covers(node, typeOf, weights))) continue;
+    const found = covers
+      ? used.find(({ node, typeOf }) => covers(node, typeOf, weights))
+      : undefined;
+    if (covers && !found) continue;
     const why =
       result?.maxError == null
         ? 'does not run'
         : `is wrong by ${result.maxError.toPrecision(2)} in the self-test`;
-    return `On native ONNX Runtime ${operator} ${why}.`;
+    const what = typeof operator === 'string' ? operator : operator(found?.node);
+    return `On native ONNX Runtime ${what} ${why}.`;
   }
   return null;
 }

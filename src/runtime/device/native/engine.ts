@@ -1,9 +1,9 @@
 // The CPU device of Node: native ONNX Runtime, on as many threads as the machine has cores.
 
 import type { InferenceSession } from 'onnxruntime-web';
-import { toReport } from '../../errors.ts';
-import { HostEngine } from './hostEngine.ts';
-import { loadOrt, type OrtLoader } from './ort.ts';
+import { toReport } from '../../../errors.ts';
+import { HostEngine } from '../hostEngine.ts';
+import { loadOrt, type OrtLoader } from '../ort.ts';
 
 /** The longest typed array of Node 20. */
 const MAX_BUFFER_BYTES = 2 ** 32;
