@@ -114,8 +114,11 @@ export class BlockStack {
     return this.runner.seconds;
   }
 
-  /** Puts the inputs of a pass on the device; the same values on every device. */
-  stage({ rows, tokens, past }: Work): Stage {
+  /**
+   * Puts the inputs of a pass through the first `layers` blocks on the device; the same values on
+   * every device.
+   */
+  stage({ rows, tokens, past }: Work, layers = this.layers): Stage {
     const { shape, activation, cache } = this.form;
     if (past > 0 && (cache === null || past + tokens > cache))
       throw new RangeError(`the cache of ${cache} has no room for ${past} + ${tokens} tokens`);
@@ -137,7 +140,8 @@ export class BlockStack {
       lengths: engine.wrap(filled('int32', [rows], past + tokens - 1)),
       total: engine.wrap(filled('int32', [], past + tokens)),
     };
-    const caches = this.weights.map(() =>
+    const stack = this.weights.slice(0, layers);
+    const caches = stack.map(() =>
       cache === null
         ? {}
         : {
@@ -152,7 +156,7 @@ export class BlockStack {
     let lastBuffer: DeviceBuffer | null = null;
     const pass = async (): Promise<void> => {
       let hidden = first;
-      for (const [layer, weights] of this.weights.entries()) {
+      for (const [layer, weights] of stack.entries()) {
         const own = caches[layer]!;
         const target = outputs?.[layer % 2] ?? null;
         const present = cacheFetches(own, outputs !== null);

@@ -1,0 +1,30 @@
+// The sample model on one device, and the numbers that PyTorch and ONNX Runtime gave for it.
+
+import { join } from 'node:path';
+import exact from '../../e2e/fixtures/golden/sample.json' with { type: 'json' };
+import quantized from '../../e2e/fixtures/golden/sample-q4.json' with { type: 'json' };
+import { type OpenedModel, openModel } from '../../src/model/open/open.ts';
+import { nodeFolder } from '../../src/node/folder.ts';
+import { nativeObstacle } from '../../src/runtime/device/nativeEngine.ts';
+import { nodeLoader } from '../../src/runtime/device/ort.node.ts';
+
+export const GOLDEN = { exact, quantized: quantized.level0 };
+
+/** The CPU device: native where there is one. */
+export async function cpuKind(): Promise<'cpu' | 'wasm'> {
+  return (await nativeObstacle(nodeLoader)) === null ? 'cpu' : 'wasm';
+}
+
+/** Opens a graph of the sample, hands it on and closes its files. */
+export async function withSample<T>(
+  root: string,
+  graph: 'onnx/model.onnx' | 'onnx/model_q4.onnx',
+  use: (opened: OpenedModel) => Promise<T>,
+): Promise<T> {
+  const folder = await nodeFolder(join(root, 'public/sample'));
+  try {
+    return await use(await openModel(folder, graph));
+  } finally {
+    await folder.close();
+  }
+}
