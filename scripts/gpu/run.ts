@@ -6,7 +6,7 @@ import { cpus, loadavg, totalmem } from 'node:os';
 import type { SelfTest } from '../../src/contract/device.ts';
 import { VERSION } from '../../src/version.ts';
 import type { AdapterRecord } from './device.ts';
-import type { Part, PartRow } from './part.ts';
+import type { Part, PartContext, PartRow } from './part.ts';
 import { FIRST, PARTS, TOTAL_SECONDS } from './parts.ts';
 import { failuresOf, type GpuReport, ratiosOf } from './report.ts';
 import { notRun, runPart } from './runPart.ts';
@@ -38,9 +38,9 @@ export async function runGpuBench(options: GpuOptions): Promise<GpuReport | null
     const left = TOTAL_SECONDS[size] * patience - seconds();
     const limitSeconds = Math.min(part.limit[size] * patience, left);
     const software = adapter?.software ?? false;
-    const context = { root, quick, limitSeconds, selfTest, software };
+    const context: Omit<PartContext, 'say'> = { root, quick, limitSeconds, selfTest, software };
     const reason = obstacle(part, parts, limitSeconds);
-    const row = reason ? notRun(part, reason) : await runPart(entry, part, context);
+    const row: PartRow = reason ? notRun(part, reason) : await runPart(entry, part, context);
     if (part === FIRST) {
       adapter = (row.details.adapter as AdapterRecord | undefined) ?? null;
       if (!adapter && row.status === 'ok') return null;
