@@ -49,7 +49,7 @@ fn read(@builtin(global_invocation_id) id: vec3<u32>) {
 export const bandwidth: Part = {
   name: 'bandwidth',
   title: 'memory bandwidth',
-  limit: { full: 30, quick: 10 },
+  limit: { full: 25, quick: 10 },
   needsGpu: false,
   run,
 };

@@ -1,7 +1,7 @@
 // One transformer block of the Llama kind as an ONNX graph, in the operators that exporters write
 // for WebGPU: RMS norm, packed projections, GroupQueryAttention with rotary embedding, SwiGLU.
 
-import type { ElementType, Program, ProgramInput } from '../../src/model/programs/program.ts';
+import type { Program, ProgramInput } from '../../src/model/programs/program.ts';
 import { makeNode } from '../../src/model/programs/rewrites.ts';
 import { encodeModel } from '../../src/onnx/codec.ts';
 import { DataType, type Model, type Node, type Tensor } from '../../src/onnx/graph.ts';
@@ -245,6 +245,3 @@ function nodesOf({ shape, weights, cache }: BlockForm): Node[] {
     makeNode('Add', ['middle', 'lowered'], ['out']),
   ];
 }
-
-/** Types that a block is fed with. */
-export type BlockType = Extract<ElementType, keyof typeof TYPES>;

@@ -6,7 +6,7 @@ import { narrowed } from '../../src/onnx/half.ts';
 import { type BlockShape, type MatrixName, matricesOf, QUANT_BLOCK } from './blockShape.ts';
 
 /** A 4-bit matrix as MatMulNBits takes it: rows of the output, low half of a byte first. */
-export interface Quantized {
+interface Quantized {
   /** (outputs, inputs / 32, 16) */
   packed: Uint8Array<ArrayBuffer>;
   /** (outputs, inputs / 32); a weight is (q - 8) x scale. */

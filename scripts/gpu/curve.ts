@@ -15,7 +15,7 @@ const SLOW_SECONDS = 20;
 export const curveOnGpu: Part = {
   name: 'curve-webgpu',
   title: 'curve of the sample, WebGPU',
-  limit: { full: 75, quick: 20 },
+  limit: { full: 60, quick: 20 },
   needsGpu: true,
   run: (context) => run(context, 'webgpu'),
 };
@@ -23,7 +23,7 @@ export const curveOnGpu: Part = {
 export const curveOnCpu: Part = {
   name: 'curve-cpu',
   title: 'curve of the sample, CPU',
-  limit: { full: 45, quick: 15 },
+  limit: { full: 40, quick: 15 },
   needsGpu: false,
   run: async (context) => run(context, await cpuKind()),
 };

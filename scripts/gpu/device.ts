@@ -32,7 +32,7 @@ export interface AdapterRecord {
   limits: Record<string, number>;
 }
 
-export function recordOf(adapter: GPUAdapter): AdapterRecord {
+function recordOf(adapter: GPUAdapter): AdapterRecord {
   const { vendor, architecture, device, description } = adapter.info;
   const { name, features } = describeAdapter(adapter);
   return {
@@ -50,7 +50,7 @@ export function recordOf(adapter: GPUAdapter): AdapterRecord {
 export const device: Part = {
   name: 'device',
   title: 'self-test',
-  limit: { full: 90, quick: 25 },
+  limit: { full: 60, quick: 25 },
   needsGpu: false,
   run,
 };

@@ -54,7 +54,7 @@ export interface Part {
 }
 
 /** `wrong` = a number is not what it must be: the figures are withheld. */
-export type PartStatus = 'ok' | 'wrong' | 'failed' | 'timed out' | 'not run';
+type PartStatus = 'ok' | 'wrong' | 'failed' | 'timed out' | 'not run';
 
 export interface PartRow {
   name: string;

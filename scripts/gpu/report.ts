@@ -4,7 +4,7 @@
 import type { AdapterRecord } from './device.ts';
 import type { Figure, PartRow } from './part.ts';
 
-export interface Machine {
+interface Machine {
   platform: string;
   cpu: string;
   cores: number;
