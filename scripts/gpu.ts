@@ -1,7 +1,7 @@
 // The benchmark of a GPU: `kit/gpu.sh [--quick] [--patience n] [--json file]`, or `npm run bench -- gpu`. Exit
 // code: 0 every number is right, 1 a part is not ok, 2 there is no adapter, or wrong usage.
 
-import { writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -34,8 +34,10 @@ async function main(words: readonly string[]): Promise<number> {
     return 2;
   }
   const target = values.json ?? 'espalier-gpu.json';
+  const known = existsSync(target);
   try {
-    writeFileSync(target, '');
+    // Before the minutes that it takes to have something to write; what is there stays till then.
+    writeFileSync(target, '', { flag: 'a' });
   } catch (error) {
     process.stderr.write(`${target} cannot be written: ${(error as Error).message}\n`);
     process.stderr.write('Name another file with --json.\n');
@@ -50,6 +52,7 @@ async function main(words: readonly string[]): Promise<number> {
       process.stderr.write(row ? `${row.status}, ${row.seconds.toFixed(1)} s\n` : `${title}: `),
   });
   if (!report) {
+    if (!known) rmSync(target, { force: true });
     process.stderr.write(`\n${noAdapterWords(await lookAround())}\n`);
     return 2;
   }
