@@ -3,7 +3,6 @@
 
 import type { Engine } from '../../src/runtime/device/engine.ts';
 import { openNative } from '../../src/runtime/device/nativeEngine.ts';
-import { nodeLoader } from '../../src/runtime/device/ort.node.ts';
 import { routesOf } from '../../src/runtime/device/selfTest.ts';
 import { openWasm } from '../../src/runtime/device/wasmEngine.ts';
 import { openWebgpu } from '../../src/runtime/device/webgpuEngine.ts';
@@ -13,7 +12,7 @@ import { blockOperations, LLAMA_1B, matrixBytes } from './blockShape.ts';
 import { BlockStack, type Work } from './blockStack.ts';
 import { blockValues, quantizedValues } from './blockValues.ts';
 import type { Figures, Part, PartContext } from './part.ts';
-import { cpuKind } from './sample.ts';
+import { cpuTarget, GPU } from './sample.ts';
 import { repeatTimed, type Times } from './timing.ts';
 
 const SHAPE = LLAMA_1B;
@@ -62,11 +61,11 @@ export const blockQuantized = part('q4', '1B-shaped block in 4 bits');
 async function run(context: PartContext, weights: 'fp16' | 'q4'): Promise<void> {
   const { selfTest, software, quick, say } = context;
   const routes = selfTest ? routesOf(selfTest.checks) : null;
-  const gpu = await openWebgpu(nodeLoader, { subgroups: routes?.subgroups ?? false });
+  const gpu = await openWebgpu(GPU.loader, { subgroups: routes?.subgroups ?? false });
   if (!gpu.float16)
     throw new Error('The GPU does not offer float16 (shader-f16), in which this block computes.');
-  const cpu =
-    (await cpuKind()) === 'cpu' ? await openNative(nodeLoader) : await openWasm(nodeLoader);
+  const { kind, loader } = await cpuTarget();
+  const cpu: Engine = await (kind === 'cpu' ? openNative(loader) : openWasm(loader));
   const layers = software ? 1 : LAYERS[weights][quick ? 'quick' : 'full'];
   const common = { shape: SHAPE, positions: POSITIONS } as const;
   const gpuForm = { ...common, weights, activation: 'float16' } as const;
@@ -108,7 +107,7 @@ async function run(context: PartContext, weights: 'fp16' | 'q4'): Promise<void> 
     await onGpu.dispose();
   }
   await gpu.dispose();
-  await (cpu as Engine).dispose();
+  await cpu.dispose();
 }
 
 /** Hidden states after the first block. */

@@ -1,11 +1,10 @@
 // The importance curve of the sample, 10 windows of 128 tokens, on one device; its likelihoods are
 // held against PyTorch's.
 
-import { nodeLoader } from '../../src/runtime/device/ort.node.ts';
 import { openRouted } from '../../src/runtime/score/route.ts';
 import { atMost } from '../bench/limits.ts';
 import type { Part, PartContext } from './part.ts';
-import { cpuKind, GOLDEN, withSample } from './sample.ts';
+import { cpuTarget, GOLDEN, GPU, type Target, withSample } from './sample.ts';
 
 /** Of a mean NLL in nats, as everywhere for float32 graphs (docs/numerics.md). */
 const TOLERANCE = 1e-4;
@@ -17,7 +16,7 @@ export const curveOnGpu: Part = {
   title: 'curve of the sample, WebGPU',
   limit: { full: 60, quick: 20 },
   needsGpu: true,
-  run: (context) => run(context, 'webgpu'),
+  run: (context) => run(context, GPU),
 };
 
 export const curveOnCpu: Part = {
@@ -25,15 +24,15 @@ export const curveOnCpu: Part = {
   title: 'curve of the sample, CPU',
   limit: { full: 40, quick: 15 },
   needsGpu: false,
-  run: async (context) => run(context, await cpuKind()),
+  run: async (context) => run(context, await cpuTarget()),
 };
 
-async function run(context: PartContext, kind: 'webgpu' | 'cpu' | 'wasm'): Promise<void> {
+async function run(context: PartContext, { kind, loader }: Target): Promise<void> {
   const { windows, baseline_nll_per_sample, loo_nll } = GOLDEN.exact;
   await withSample(context.root, 'onnx/model.onnx', async (opened) => {
     const { session, engine, notes } = await openRouted(
       opened,
-      nodeLoader,
+      loader,
       kind,
       async () => context.selfTest,
     );

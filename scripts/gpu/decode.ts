@@ -7,13 +7,10 @@ import { summarise } from '../../src/analysis/speed.ts';
 import type { RunSample } from '../../src/contract/variant.ts';
 import type { OpenedModel } from '../../src/model/open/open.ts';
 import { LoadedVariant } from '../../src/runtime/decode/variant.ts';
-import { nodeLoader } from '../../src/runtime/device/ort.node.ts';
 import { openRouted } from '../../src/runtime/score/route.ts';
 import { atMost, none } from '../bench/limits.ts';
 import type { Part, PartContext } from './part.ts';
-import { cpuKind, GOLDEN, withSample } from './sample.ts';
-
-type Kind = 'webgpu' | 'cpu' | 'wasm';
+import { cpuTarget, GOLDEN, GPU, type Target, withSample } from './sample.ts';
 
 /** Of the mean NLL of a 4-bit graph (docs/numerics.md). */
 const QUANTIZED_TOLERANCE = 2e-3;
@@ -27,11 +24,11 @@ export const decodeFloat: Part = {
   needsGpu: true,
   run: (context) =>
     withSample(context.root, 'onnx/model.onnx', async (opened) => {
-      for (const kind of ['webgpu', await cpuKind()] as const) {
-        const ids = await decodeOn(context, opened, kind);
+      for (const target of [GPU, await cpuTarget()]) {
+        const ids = await decodeOn(context, opened, target);
         const { greedy_ids } = GOLDEN.exact.generation[0]!;
         const other = greedy_ids.filter((id, k) => k < ids.length && ids[k] !== id).length;
-        const name = `${kind}: tokens that PyTorch does not choose`;
+        const name = `${target.kind}: tokens that PyTorch does not choose`;
         context.say({ checks: [none(name, other)] });
       }
     }),
@@ -44,9 +41,9 @@ export const decodeQuantized: Part = {
   needsGpu: true,
   run: (context) =>
     withSample(context.root, 'onnx/model_q4.onnx', async (opened) => {
-      for (const kind of ['webgpu', await cpuKind()] as const) {
-        await decodeOn(context, opened, kind);
-        await checkLikelihood(context, opened, kind);
+      for (const target of [GPU, await cpuTarget()]) {
+        await decodeOn(context, opened, target);
+        await checkLikelihood(context, opened, target);
       }
     }),
 };
@@ -54,10 +51,10 @@ export const decodeQuantized: Part = {
 async function decodeOn(
   { quick, software, limitSeconds, selfTest, say }: PartContext,
   opened: OpenedModel,
-  kind: Kind,
+  { kind, loader }: Target,
 ): Promise<number[]> {
   const request = { removed: [], device: kind, selfTest, graphCapture: false };
-  const variant = await LoadedVariant.open(opened, request, nodeLoader);
+  const variant = await LoadedVariant.open(opened, request, loader);
   const { info } = variant;
   if (info.device.kind !== kind) throw new Error(info.notes.join(' '));
   const few = software && kind === 'webgpu';
@@ -95,9 +92,9 @@ async function decodeOn(
 async function checkLikelihood(
   { selfTest, say }: PartContext,
   opened: OpenedModel,
-  kind: Kind,
+  { kind, loader }: Target,
 ): Promise<void> {
-  const routed = await openRouted(opened, nodeLoader, kind, async () => selfTest);
+  const routed = await openRouted(opened, loader, kind, async () => selfTest);
   const { session, engine } = routed;
   const nll = await session.nllPerToken([], GOLDEN.exact.windows[0]!);
   const mean = nll.reduce((sum, value) => sum + value, 0) / nll.length;
@@ -116,4 +113,4 @@ async function checkLikelihood(
 }
 
 /** Figures of whichever CPU there is are called alike; `details` say which it was. */
-const side = (kind: Kind): 'webgpu' | 'cpu' => (kind === 'webgpu' ? 'webgpu' : 'cpu');
+const side = (kind: Target['kind']): 'webgpu' | 'cpu' => (kind === 'webgpu' ? 'webgpu' : 'cpu');

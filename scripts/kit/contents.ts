@@ -35,9 +35,10 @@ export const KIT: readonly Entry[] = [
   same('public/sample'),
   same('public/text'),
   same(`${WEB}/package.json`),
-  // The file by which Node finds the folder, and the two modules that are loaded from it.
+  // The file by which Node finds the folder, and the modules that are loaded from it.
   same(`${WEB}/dist/ort.wasm.min.js`),
   same(`${WEB}/dist/ort.wasm.min.mjs`),
+  same(`${WEB}/dist/ort.node.min.mjs`),
   same(`${WEB}/dist/ort.webgpu.min.mjs`),
   same(`${WEB}/dist/ort-wasm-simd-threaded.mjs`),
   same(`${WEB}/dist/ort-wasm-simd-threaded.asyncify.mjs`),
