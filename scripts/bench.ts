@@ -1,5 +1,5 @@
 // Runs the benchmarks that have limits: opening, curve, CPU devices, time before scoring, search,
-// memory, magnitudes, evaluation, the page, decoding, exports.
+// memory, magnitudes, evaluation, the page, decoding, exports; and, where it is named, that of a GPU.
 // `npm run bench -- [open] [curve] ... [--webgpu] [--before folder] [--json file]`; `--before`
 // names the built page of an older version to compare the first page with. Of `cpu`: `--torch`, a
 // result of tools/torch_curve.py to compare with (several may be given); `--large`, the folder of
@@ -16,6 +16,7 @@ import { benchDecode } from './bench/decode.ts';
 import { benchEstimate } from './bench/estimate.ts';
 import { benchEvaluate } from './bench/evaluate.ts';
 import { benchExport } from './bench/export.ts';
+import { benchGpu } from './bench/gpu.ts';
 import { benchMagnitudes } from './bench/magnitudes.ts';
 import { benchMemory } from './bench/memory.ts';
 import { benchOpen } from './bench/open.ts';
@@ -48,7 +49,10 @@ const PARTS: Record<
   page: benchPage,
   decode: benchDecode,
   export: benchExport,
+  gpu: benchGpu,
 };
+/** Run only where they are named. */
+const NAMED_ONLY = ['gpu'];
 
 const { values, positionals: asked } = parseArgs({
   allowPositionals: true,
@@ -80,7 +84,8 @@ if (asked.some((name) => !PARTS[name])) {
 const results: Record<string, unknown> = {};
 let ok = true;
 const loadBefore = loadavg()[0];
-for (const name of asked.length > 0 ? asked : Object.keys(PARTS)) {
+const usual = Object.keys(PARTS).filter((name) => !NAMED_ONLY.includes(name));
+for (const name of asked.length > 0 ? asked : usual) {
   console.error(`measuring: ${name}`);
   const result = await PARTS[name]!(ROOT, options);
   results[name] = result;

@@ -4,8 +4,8 @@
 import type { Command } from './command.ts';
 import type { Option, Options } from './options.ts';
 
-/** How the command line is called from the root of the repository. */
-export const PROGRAM = 'npm run -s espalier --';
+/** How the command line is called: from the root of the repository, or as the kit says. */
+export const PROGRAM = process.env.ESPALIER_PROGRAM || 'npm run -s espalier --';
 
 const WIDTH = 100;
 

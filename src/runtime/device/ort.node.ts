@@ -92,7 +92,17 @@ async function startDawn(): Promise<GPU | null> {
   if (!globalThis.navigator)
     Object.defineProperty(globalThis, 'navigator', { value: holder, configurable: true });
   copySharedWrites();
+  keepEventLoop();
   return gpu;
+}
+
+/**
+ * Dawn's promises do not count as work for Node's event loop. When it finds none it waits for all
+ * background threads, which compile ONNX Runtime's wasm once more, for up to minutes: a timer that
+ * never comes keeps it turning. Processes with a GPU end by `process.exit`.
+ */
+function keepEventLoop(): void {
+  setInterval(() => {}, 2 ** 31 - 1);
 }
 
 /**
