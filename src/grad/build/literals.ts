@@ -5,13 +5,17 @@ import { DataType } from '../../onnx/graph.ts';
 
 export type ConstantValues = readonly number[] | Float32Array | Float64Array | Int32Array;
 
+/** Numbers beyond the range, such as 2^63 for "to the end", become the nearest in it. */
+const int64Of = (value: number): bigint =>
+  BigInt.asIntN(64, value >= 2 ** 63 ? 2n ** 63n - 1n : BigInt(Math.max(value, -(2 ** 63))));
+
 type Put = (view: DataView, at: number, value: number) => void;
 
 const WRITERS: Readonly<Record<number, readonly [bytes: number, put: Put]>> = {
   [DataType.float]: [4, (view, at, value) => view.setFloat32(at, value, true)],
   [DataType.double]: [8, (view, at, value) => view.setFloat64(at, value, true)],
   [DataType.int32]: [4, (view, at, value) => view.setInt32(at, value, true)],
-  [DataType.int64]: [8, (view, at, value) => view.setBigInt64(at, BigInt(value), true)],
+  [DataType.int64]: [8, (view, at, value) => view.setBigInt64(at, int64Of(value), true)],
   [DataType.bool]: [1, (view, at, value) => view.setUint8(at, value ? 1 : 0)],
   [DataType.uint8]: [1, (view, at, value) => view.setUint8(at, value)],
 };
