@@ -2,6 +2,7 @@
 
 import { EspalierError } from '../../errors.ts';
 import type { Node } from '../../onnx/graph.ts';
+import { shortName } from '../../onnx/limits.ts';
 import type { Builder } from '../build/builder.ts';
 
 /** One node of the reverse sweep. L is the loss; the gradient of a value v is dL/dv. */
@@ -40,10 +41,10 @@ export function operatorName({ domain, op }: Pick<Node, 'domain' | 'op'>): strin
 
 /** The error of a node in a form that its rule does not know. */
 export function unknownForm(node: Node, what: string): EspalierError {
+  const name = shortName(node.name || (node.outputs[0] ?? ''));
   return new EspalierError(
     'unsupported-op',
-    `The gradient of ${operatorName(node)} "${node.name || (node.outputs[0] ?? '')}" is not ` +
-      `known ${what}.`,
-    'Criteria without gradients, such as perplexity and magnitude, need none.',
+    `${operatorName(node)} (${name}) cannot be differentiated ${what}.`,
+    'Criteria without gradients can still be computed.',
   );
 }
