@@ -74,7 +74,10 @@ function inputValue(
     }
     case 'residual':
     case 'other-residual':
+    case 'gradient':
       return shaped(type, [rows, length, stateSize]);
+    case 'weight-gradient':
+      return shaped(type, source.dims);
     case 'side': {
       const side = sides.get(bound.sides.get(name) ?? '');
       if (side) return side;

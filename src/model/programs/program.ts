@@ -65,7 +65,6 @@ export type InputSource =
   | { kind: 'side' } // a side value; the binding says which
   | { kind: 'weight' } // the binding says which
   | { kind: 'gradient' } // dL/d(residual stream after this program), (B, S, C) float32
-  | { kind: 'teacher' } // last hidden state of the teacher (B, S, C); the head only
   /** Sum over the chunks so far of a part of dL/dW, float32, zeros at first; of taps.ts. */
   | { kind: 'weight-gradient'; part: string; dims: readonly number[] };
 

@@ -1,0 +1,141 @@
+// The gradient programs of a model, made out of its score programs for the shapes of a run.
+
+import { EspalierError } from '../errors.ts';
+import type { BoundProgram, ScorePrograms } from '../model/programs/program.ts';
+import type { Structure } from '../model/structure/structure.ts';
+import {
+  type BlockGradient,
+  blockGradient,
+  type GradientClass,
+  gradientClass,
+} from './blockGradient.ts';
+import type { RunValues } from './forward.ts';
+import { klHead, nllHead } from './head.ts';
+import { type WeightKind, weightRoles } from './roles.ts';
+import { type RunShape, sideValues } from './shapes/programInputs.ts';
+import type { Value } from './shapes/value.ts';
+
+export interface GradientPrograms {
+  /**
+   * (last hidden state, targets) -> (nll (B, S - 1), gradient (B, S, C)) of the mean NLL over
+   * `predictions` positions. Any rows, and any stretch of positions where the head of the score
+   * programs may be run by position.
+   */
+  head(run: RunShape): BoundProgram;
+  /**
+   * (original's last hidden state, plan's, targets) -> (nll of both, KL, top; gradient with respect
+   * to the plan's) of the mean KL(original || plan) over `predictions` positions.
+   */
+  divergenceHead(run: RunShape): BoundProgram;
+  /** The gradient of one block. */
+  block(block: number, run: RunShape): BlockGradient;
+  /** Why there are no gradients of this model, or null. Everything above throws it. */
+  readonly obstacle: EspalierError | null;
+}
+
+export interface GradientOptions {
+  /** Shape of the largest chunk; others may be asked for later. */
+  run: RunShape;
+  /** Predicted positions of all windows together: N of the mean loss. */
+  predictions: number;
+  /** False when one chunk holds all windows: scores then come out of the blocks themselves. */
+  accumulate: boolean;
+  /** Kinds of weights whose gradients are wanted. */
+  kinds: readonly WeightKind[];
+  /** Largest binding of the device in bytes: gradients of larger matrices come in parts. */
+  maxBufferBytes: number;
+}
+
+/**
+ * Gradients of a model. Programs are made when they are first asked for, once for each run shape
+ * and structural class; the first call for a shape takes about as long as making the score
+ * programs did.
+ * @param programs score programs in float32: `fitted(programs, false)`.
+ */
+export function makeGradientPrograms(
+  structure: Structure,
+  programs: ScorePrograms,
+  options: GradientOptions,
+): GradientPrograms {
+  const classes = new Map<string, GradientClass>();
+  const heads = new Map<string, BoundProgram>();
+  const shapes = new Map<string, ReadonlyMap<string, Value>>();
+  const remember = <T>(map: Map<string, T>, key: string, make: () => T): T => {
+    const value = map.get(key) ?? make();
+    map.set(key, value);
+    return value;
+  };
+  const valuesOf = (run: RunShape): RunValues => ({
+    run,
+    sides: remember(shapes, nameOf(run), () => sideValues(programs, run)),
+    stateSize: programs.stateSize,
+    past: programs.staticPast ? run.length : 0,
+  });
+  const head = (run: RunShape): BoundProgram =>
+    remember(heads, nameOf(run), () =>
+      inPlace('the head', () => nllHead(programs.head, valuesOf(run), options.predictions)),
+    );
+  const block = (at: number, run: RunShape): BlockGradient =>
+    inPlace(`block ${at}`, () => {
+      const bound = programs.blocks[at];
+      if (!bound) throw new EspalierError('bug', `There is no block ${at}.`);
+      const all = weightRoles(structure, bound, at);
+      const roles = all.filter(({ kind }) => options.kinds.includes(kind));
+      const { id } = bound.program;
+      const key = JSON.stringify([id, nameOf(run), roles.map(({ weight }) => weight)]);
+      const made = remember(classes, key, () =>
+        gradientClass(
+          bound,
+          valuesOf(run),
+          { roles, accumulate: options.accumulate, limit: options.maxBufferBytes },
+          `gradient-${id}-${nameOf(run)}-${classes.size}`,
+        ),
+      );
+      return blockGradient(made, bound, roles);
+    });
+  return {
+    head,
+    divergenceHead: (run) =>
+      remember(heads, `kl ${nameOf(run)}`, () =>
+        inPlace('the head', () => klHead(programs.compare, valuesOf(run), options.predictions)),
+      ),
+    block,
+    get obstacle() {
+      try {
+        if (programs.rowsInteract) throw rowsTogether();
+        head(options.run);
+        for (const at of programs.blocks.keys()) block(at, options.run);
+        return null;
+      } catch (error) {
+        if (error instanceof EspalierError && error.code !== 'bug') return error;
+        throw error;
+      }
+    },
+  };
+}
+
+const nameOf = ({ rows, length }: RunShape): string => `${rows}x${length}`;
+
+/** Says in which part of the model an operator stands in the way. */
+function inPlace<T>(where: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof EspalierError) || error.code !== 'unsupported-op') throw error;
+    throw new EspalierError(
+      error.code,
+      `The gradient of ${where} cannot be computed: ${error.message}`,
+      error.hint,
+      error.detail,
+    );
+  }
+}
+
+function rowsTogether(): EspalierError {
+  return new EspalierError(
+    'unsupported-op',
+    'The model takes one scale over all windows of a run (DynamicQuantizeLinear), through which ' +
+      'there is no gradient.',
+    'Criteria without gradients can still be computed.',
+  );
+}
