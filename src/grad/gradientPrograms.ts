@@ -71,6 +71,13 @@ export function makeGradientPrograms(
     stateSize: programs.stateSize,
     past: programs.staticPast ? run.length : 0,
   });
+  // Blocks of one class may read different masks, whose contents become part of the program.
+  const contents = new Map<string, number>();
+  const knownSides = (bound: BoundProgram, sides: RunValues['sides']): unknown[] =>
+    [...bound.sides].flatMap(([input, side]) => {
+      const data = sides.get(side)?.data?.join() ?? null;
+      return data === null ? [] : [[input, remember(contents, data, () => contents.size)]];
+    });
   const head = (run: RunShape): BoundProgram =>
     remember(heads, nameOf(run), () =>
       inPlace('the head', () => nllHead(programs.head, valuesOf(run), options.predictions)),
@@ -82,11 +89,13 @@ export function makeGradientPrograms(
       const all = weightRoles(structure, bound, at);
       const roles = all.filter(({ kind }) => options.kinds.includes(kind));
       const { id } = bound.program;
-      const key = JSON.stringify([id, nameOf(run), roles.map(({ weight }) => weight)]);
+      const values = valuesOf(run);
+      const weights = roles.map(({ weight }) => weight);
+      const key = JSON.stringify([id, nameOf(run), weights, knownSides(bound, values.sides)]);
       const made = remember(classes, key, () =>
         gradientClass(
           bound,
-          valuesOf(run),
+          values,
           { roles, accumulate: options.accumulate, limit: options.maxBufferBytes },
           `gradient-${id}-${nameOf(run)}-${classes.size}`,
         ),
