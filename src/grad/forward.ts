@@ -4,12 +4,13 @@
 import type { BoundProgram } from '../model/programs/program.ts';
 import type { Model, Node, Tensor } from '../onnx/graph.ts';
 import { Builder } from './build/builder.ts';
+import { decompose } from './decompose/decompose.ts';
 import { dequantised, type WeightRecipe } from './dequantise.ts';
 import { evaluateShapes } from './shapes/evaluate.ts';
 import { fold } from './shapes/fold.ts';
 import { inputValues, type RunShape } from './shapes/programInputs.ts';
 import { programModel } from './shapes/programModel.ts';
-import { shaped, type Value } from './shapes/value.ts';
+import { constantValue, shaped, type Value } from './shapes/value.ts';
 import { dependents } from './sweep.ts';
 
 /** What is known of a run besides its shape. */
@@ -63,15 +64,20 @@ export function forwardGraph(
   const recipes = new Map<string, WeightRecipe>();
   const floats = new Map<string, string>();
   const names = new Map<string, string>();
-  const known = (value: string): readonly number[] | null => values.get(value)?.data ?? null;
+  const known = (value: string): readonly number[] | null => {
+    const constant = b.initializers.get(value);
+    return (constant ? constantValue(constant) : values.get(value))?.data ?? null;
+  };
   const leaves = [...through, ...asked].filter((name) => b.has(name));
   const path = dependents(b, folded.graph.nodes, leaves);
   for (const original of folded.graph.nodes) {
     const node = renamed(original, names);
-    const replacement =
-      dequantised(b, node, { asked, recipes, floats }) ??
+    const product = dequantised(b, node, { asked, recipes, floats });
+    const replacements =
+      (product === null ? null : [product]) ??
       (original.inputs.some((x) => path.has(x)) ? decompose(b, node, known) : null);
-    if (replacement !== null) names.set(original.outputs[0] ?? '', replacement);
+    if (replacements !== null)
+      for (const [k, value] of replacements.entries()) names.set(original.outputs[k] ?? '', value);
     else
       b.adopt(
         node,
@@ -88,8 +94,6 @@ export function forwardGraph(
     known,
   };
 }
-
-const decompose = (_b: Builder, _node: Node, _known: unknown): string | null => null;
 
 function renamed(node: Node, names: ReadonlyMap<string, string>): Node {
   return { ...node, inputs: node.inputs.map((name) => names.get(name) ?? name) };
