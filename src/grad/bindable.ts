@@ -39,8 +39,8 @@ export function bindable(
 ): BindableProgram {
   const known: ProgramInput[] = [
     ...original.inputs,
-    ...[...recipes.keys()].map((name): ProgramInput => {
-      return { name, type: 'float32', source: { kind: 'weight' } };
+    ...[...recipes].map(([name, { type }]): ProgramInput => {
+      return { name, type, source: { kind: 'weight' } };
     }),
     ...ports.inputs,
   ];
@@ -78,7 +78,7 @@ export function bind({ program, recipes }: BindableProgram, bound: BoundProgram)
   for (const { name, source } of program.inputs) {
     if (source.kind === 'side') sides.set(name, bound.sides.get(name) ?? '');
     if (source.kind !== 'weight') continue;
-    const weight = recipes.get(name)?.(bound.weights) ?? bound.weights.get(name);
+    const weight = recipes.get(name)?.make(bound.weights) ?? bound.weights.get(name);
     if (!weight) throw new EspalierError('bug', `${program.id} has no weight for "${name}".`);
     weights.set(name, weight);
   }

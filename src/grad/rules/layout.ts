@@ -89,13 +89,16 @@ function spread(
 }
 
 /**
- * y = x at constant indices along an axis: dx = d where the index is, zeros elsewhere, summed where
- * an index comes again.
+ * y = x at indices along an axis: dx = d where the index is, zeros elsewhere, summed where an index
+ * comes again.
  */
 export const gather: Rule = (at) => {
   const { b, node } = at;
   const indices = at.ints(1);
-  if (!indices) throw unknownForm(node, 'with indices that are computed');
+  if (!indices) {
+    gatherComputed(at);
+    return;
+  }
   const full = dimsOf(at, 0);
   const axis = axisOf(intAttribute(node, 'axis') ?? 0, full.length);
   const size = full[axis] as number;
@@ -111,6 +114,26 @@ export const gather: Rule = (at) => {
     return parts.reduce((sum, part) => b.add(sum, part));
   });
 };
+
+/** The same with indices that are known only when the graph runs, none of them negative. */
+function gatherComputed(at: RuleContext): void {
+  const { b, node } = at;
+  const [x = '', indices = ''] = node.inputs;
+  if (b.opset < 16) throw unknownForm(node, 'with indices that are computed');
+  const full = b.dims(x);
+  const axis = axisOf(intAttribute(node, 'axis') ?? 0, full.length);
+  at.give(0, () => {
+    const count = elementCount(b.dims(indices));
+    const dims = withDim(full, axis, count);
+    const column = full.map((_, k) => (k === axis ? count : 1));
+    const places = b.expand(b.reshape(indices, column), dims);
+    const zeros = b.zeros(full, b.type(x));
+    return b.op('ScatterElements', [zeros, places, b.reshape(at.d(), dims)], full, {
+      axis,
+      reduction: 'add',
+    });
+  });
+}
 
 /** Indices as stretches of neighbours: [4, 5, 6, 1] is 3 from place 4 and 1 from place 1. */
 function stretches(places: readonly number[]): { from: number; place: number; count: number }[] {

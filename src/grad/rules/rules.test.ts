@@ -136,6 +136,15 @@ const CASES: readonly Case[] = [
       b.op('Gather', [x, b.constant(DataType.int64, [], [1])], [2, 4], { axis: 1 }),
     ],
   },
+  {
+    op: 'Gather',
+    form: 'at computed indices',
+    inputs: [X],
+    forward: (b, [x = '']) => {
+      const places = b.op('ArgMax', [x], [3], { axis: 1, keepdims: 0 }, { type: DataType.int64 });
+      return [b.op('Gather', [x, places], [3, 3], { axis: 1 })];
+    },
+  },
   moving('Pad', '', X, [5, 4], {}, [1, 0, 1, 0]),
   moving('ReduceSum', '', CUBE, [2, 1, 4], { keepdims: 1 }, [1]),
   moving('ReduceSum', 'of all', CUBE, [], { keepdims: 0 }),
