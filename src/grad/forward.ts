@@ -2,10 +2,12 @@
 // other known values folded, fused operators decomposed, quantised matrices as floats.
 
 import type { BoundProgram } from '../model/programs/program.ts';
-import type { Model, Node, Tensor } from '../onnx/graph.ts';
+import { DataType, type Model, type Node, type Tensor } from '../onnx/graph.ts';
 import { Builder } from './build/builder.ts';
+import { canRaise, RAISED_OPSET, raised } from './build/raise.ts';
 import { decompose } from './decompose/decompose.ts';
-import { dequantised, type WeightRecipe } from './dequantise.ts';
+import { dequantised, dequantisesOnDevice, type WeightRecipe } from './dequantise.ts';
+import { chooseAllTokens } from './routedExperts.ts';
 import { evaluateShapes } from './shapes/evaluate.ts';
 import { fold } from './shapes/fold.ts';
 import { inputValues, type RunShape } from './shapes/programInputs.ts';
@@ -50,6 +52,7 @@ export function forwardGraph(
   asked: ReadonlySet<string>,
 ): ForwardGraph {
   const model = programModel(bound.program);
+  chooseAllTokens(model);
   const inputs = inputValues(bound, run, sides, stateSize, past);
   for (const [name, { type, dims }] of model.graph.initializers) {
     // A weight that is asked for is a variable, although it lies in the program.
@@ -59,8 +62,13 @@ export function forwardGraph(
   }
   const values = evaluateShapes(model, inputs);
   const folded = fold(model, values);
-  const opset = folded.opsets.get('') ?? folded.opsets.get('ai.onnx') ?? 1;
-  const b = new Builder(values, { opset });
+  const { nodes } = folded.graph;
+  const written = folded.opsets.get('') ?? folded.opsets.get('ai.onnx') ?? 1;
+  // DequantizeLinear takes blocks in newer operator sets only.
+  const typeOf = (value: string): DataType => values.get(value)?.type ?? DataType.undefined;
+  const onDevice = nodes.some((node) => dequantisesOnDevice(node, typeOf));
+  const raises = onDevice && written < RAISED_OPSET && canRaise(nodes, written);
+  const b = new Builder(values, { opset: raises ? RAISED_OPSET : written });
   const recipes = new Map<string, WeightRecipe>();
   const floats = new Map<string, string>();
   const names = new Map<string, string>();
@@ -69,8 +77,8 @@ export function forwardGraph(
     return (constant ? constantValue(constant) : values.get(value))?.data ?? null;
   };
   const leaves = [...through, ...asked].filter((name) => b.has(name));
-  const path = dependents(b, folded.graph.nodes, leaves);
-  for (const original of folded.graph.nodes) {
+  const path = dependents(b, nodes, leaves);
+  for (const original of nodes) {
     const node = renamed(original, names);
     const product = dequantised(b, node, { asked, recipes, floats });
     const replacements =
@@ -80,7 +88,7 @@ export function forwardGraph(
       for (const [k, value] of replacements.entries()) names.set(original.outputs[k] ?? '', value);
     else
       b.adopt(
-        node,
+        raises ? raised(b, node) : node,
         node.outputs.map((name) => values.get(name) ?? null),
       );
   }
