@@ -85,7 +85,10 @@ export function forwardGraph(
       (product === null ? null : [product]) ??
       (original.inputs.some((x) => path.has(x)) ? decompose(b, node, known) : null);
     if (replacements !== null)
-      for (const [k, value] of replacements.entries()) names.set(original.outputs[k] ?? '', value);
+      for (const [k, name] of original.outputs.entries()) {
+        const value = replacements[k];
+        if (name !== '' && value !== undefined) names.set(name, value);
+      }
     else
       b.adopt(
         raises ? raised(b, node) : node,

@@ -226,6 +226,23 @@ const CASES: Record<string, FusedCase> = {
     attributes: { ndim: 1, activation: 'silu' },
     outputs: 2,
   },
+  'Conv by channel': {
+    op: 'Conv',
+    operands: [[B, 5, S], [5, 1, 3], [5]],
+    attributes: { group: 5, pads: [3, 1], dilations: [2] },
+  },
+  ...Object.fromEntries(
+    [0, 1].flatMap((exclusive) =>
+      [0, 1].map((reverse): [string, FusedCase] => [
+        `CumSum, exclusive ${exclusive}, reverse ${reverse}`,
+        { op: 'CumSum', operands: [[B, S, 3], ids([], [1])], attributes: { exclusive, reverse } },
+      ]),
+    ),
+  ),
+  'LinearAttention, values that share a key': {
+    ...linear('gated_delta', 9, 2, 4),
+    operands: linear('gated_delta', 9, 2, 4).operands.map((x, k) => (k === 1 ? [B, 9, 8] : x)),
+  },
   ...Object.fromEntries(
     ['linear', 'gated', 'delta', 'gated_delta'].flatMap((rule) => [
       [`LinearAttention, ${rule}`, linear(rule, 11, 2, 2)],

@@ -1,8 +1,9 @@
-// Operators that pass a state along the positions, for a whole window at once: short causal
+// Operators that pass something along the positions, for a whole window at once: sums, short
 // convolutions and linear attention. Formulas: onnxruntime/docs/ContribOperators.md.
 
-import type { DataType } from '../../onnx/graph.ts';
+import { type DataType, elementCount } from '../../onnx/graph.ts';
 import type { Builder } from '../build/builder.ts';
+import { axisOf } from '../build/dims.ts';
 import { silu } from './activations.ts';
 import type { Decomposition, Fused } from './fused.ts';
 
@@ -18,16 +19,56 @@ const causalConv: Decomposition = (at) => {
   const type = b.type(at.name(0));
   const before = at.has(3) ? at.name(3) : b.zeros([batch, channels, reach], type);
   const padded = reach > 0 ? b.concat([before, at.name(0)], 2) : at.name(0);
-  const taps = Array.from({ length: kernel }, (_, j) => {
-    const x = b.slice(padded, 2, j * dilation, j * dilation + length);
-    return b.mul(x, b.reshape(b.slice(at.name(1), 2, j, j + 1), [1, channels, 1]));
-  });
-  const sum = taps.reduce((a, c) => b.add(a, c));
-  const y = at.has(2) ? b.add(sum, b.reshape(at.name(2), [1, channels, 1])) : sum;
+  const y = taps(at, padded, dilation, length);
   const kind = at.text('activation', 'none');
   if (!['none', '', 'silu', 'swish'].includes(kind)) at.fail(`its activation is ${kind}`);
   const state = reach > 0 ? [b.slice(padded, 2, length, length + reach)] : [];
   return [kind.startsWith('s') ? silu(b, y) : y, ...state];
+};
+
+/** The sum of shifted products of (B, C, positions) with each tap of (C, 1, k), plus a bias (C). */
+function taps(at: Fused, padded: string, dilation: number, length: number): string {
+  const { b } = at;
+  const [channels, kernel] = [at.dim(1, 0), at.dim(1, 2)];
+  const terms = Array.from({ length: kernel }, (_, j) => {
+    const x = b.slice(padded, 2, j * dilation, j * dilation + length);
+    return b.mul(x, b.reshape(b.slice(at.name(1), 2, j, j + 1), [1, channels, 1]));
+  });
+  const sum = terms.reduce((a, c) => b.add(a, c));
+  return at.has(2) ? b.add(sum, b.reshape(at.name(2), [1, channels, 1])) : sum;
+}
+
+/** A convolution along one axis in which every channel has a kernel of its own. */
+const channelwiseConv: Decomposition = (at) => {
+  const [, channels = 0, length = 0] = at.at(0).dims;
+  const [out = 0, inner = 0, kernel = 0] = at.at(1).dims;
+  const one = (name: string, otherwise: number): number => at.ints(name)?.[0] ?? otherwise;
+  const along = at.at(0).dims.length === 3 && out === channels && inner === 1;
+  if (!along || one('strides', 1) !== 1 || at.text('auto_pad', 'NOTSET') !== 'NOTSET')
+    at.fail('its channels are mixed, or it has strides or more than one axis');
+  const [before = 0, after = 0] = at.ints('pads') ?? [];
+  const dilation = one('dilations', 1);
+  const padded = at.b.pad(at.name(0), 2, before, after);
+  return [taps(at, padded, dilation, length + before + after - (kernel - 1) * dilation)];
+};
+
+/** Sums along an axis as a product with a triangle of ones. */
+const cumulative: Decomposition = (at) => {
+  const { b } = at;
+  const { dims } = at.at(0);
+  const axis = axisOf(at.content(1)[0] ?? 0, dims.length);
+  const n = dims[axis] as number;
+  const rows = b.reshape(at.name(0), [
+    elementCount(dims.slice(0, axis)),
+    n,
+    elementCount(dims.slice(axis + 1)),
+  ]);
+  const exclusive = at.int('exclusive', 0);
+  const ones =
+    at.int('reverse', 0) === 1
+      ? triangle(b, b.type(rows), n, 0, 1, exclusive - 1)
+      : triangle(b, b.type(rows), n, 1, 0, -exclusive);
+  return [b.reshape(b.matmul(b.reshape(ones, [1, n, n]), rows), dims)];
 };
 
 /**
@@ -48,7 +89,8 @@ const linearAttention: Decomposition = (at) => {
   const size = width / heads;
   const out = Math.max(heads, groups);
   const q = repeated(b, byHead(b, at.name(0), heads), out);
-  const k = byHead(b, at.name(1), groups);
+  // Several heads of values may share the key of one.
+  const k = repeated(b, byHead(b, at.name(1), at.dim(1, 2) / size), groups);
   const v = byHead(b, at.name(2), groups);
   const sums = gated ? logDecays(at, groups, length) : null;
   const decays = decayMatrix(b, sums, length, b.type(q));
@@ -192,6 +234,8 @@ function diagonalBlocks(b: Builder, a: string, m: number): string {
 }
 
 export const RECURRENT: Readonly<Record<string, Decomposition>> = {
+  Conv: channelwiseConv,
+  CumSum: cumulative,
   'com.microsoft.CausalConvWithState': causalConv,
   'com.microsoft.LinearAttention': linearAttention,
 };
