@@ -273,6 +273,14 @@ const CASES: readonly Case[] = [
         .slice(0, 1),
   },
   {
+    op: 'GatherElements',
+    inputs: [X],
+    forward: (b, [x = '']) => {
+      const indices = b.constant(DataType.int64, [3, 2], [0, 2, 3, 3, 1, 2]);
+      return [b.op('GatherElements', [x, indices], [3, 2], { axis: 1 })];
+    },
+  },
+  {
     op: 'ScatterElements',
     inputs: [X, wave([3, 2], 0.3)],
     forward: (b, [x = '', u = '']) => [

@@ -32,3 +32,17 @@ export const scatterElements: Rule = ({ b, ...at }) => {
   });
   at.give(2, () => b.op('GatherElements', [at.d(), indices], b.dims(updates), { axis }));
 };
+
+/** y = x at indices along an axis: dx = d at the indices, summed where one comes again, else 0 */
+export const gatherElements: Rule = ({ b, ...at }) => {
+  const { node } = at;
+  const [x = '', indices = ''] = node.inputs;
+  // Sums at an index are known since operator set 16.
+  if (b.opset < 16) throw unknownForm(node, 'in an operator set before 16');
+  const axis = axisOf(intAttribute(node, 'axis') ?? 0, b.dims(x).length);
+  at.give(0, () => {
+    const zeros = b.zeros(b.dims(x), b.type(x));
+    const reduction = 'add';
+    return b.op('ScatterElements', [zeros, indices, at.d()], b.dims(x), { axis, reduction });
+  });
+};

@@ -24,6 +24,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   Expand: layout.expand,
   Flatten: layout.reshape,
   Gather: layout.gather,
+  GatherElements: selection.gatherElements,
   Gemm: products.gemm,
   Identity: elementwise.identity,
   LayerNormalization: norms.layerNorm,
