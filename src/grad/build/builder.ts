@@ -3,6 +3,7 @@
 import { EspalierError } from '../../errors.ts';
 import type { Attribute, Node, Tensor } from '../../onnx/graph.ts';
 import { DataType, elementCount } from '../../onnx/graph.ts';
+import type { Bytes } from '../../onnx/source.ts';
 import { type AttributeValue, attributesOf } from './attributes.ts';
 import { axisOf, broadcast, type Dims, mismatch, sameDims, spanOf, withDim } from './dims.ts';
 import { type ConstantValues, constantBytes } from './literals.ts';
@@ -20,6 +21,17 @@ export interface BuilderOptions {
   prefix?: string;
 }
 
+/** A number that equal bytes share (FNV-1a); masks of long windows are too long to be keys. */
+function hashOf(data: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (const byte of data) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash;
+}
+
+function sameBytes(a: Bytes | undefined, b: Uint8Array): boolean {
+  return a instanceof Uint8Array && a.length === b.length && a.every((byte, k) => byte === b[k]);
+}
+
 /** The opset in which `axes` of ReduceSum became an input (ONNX operator changelog). */
 const AXES_INPUT_SINCE = 13;
 
@@ -33,7 +45,7 @@ export class Builder {
   readonly initializers = new Map<string, Tensor>();
   readonly opset: number;
   private readonly values = new Map<string, KnownValue>();
-  private readonly literals = new Map<string, string>();
+  private readonly literals = new Map<string, string[]>();
   private readonly prefix: string;
   private count = 0;
 
@@ -121,12 +133,13 @@ export class Builder {
   constant(type: DataType, dims: Dims, values: ConstantValues): string {
     if (values.length !== elementCount(dims)) throw mismatch('A constant', dims, [values.length]);
     const data = constantBytes(type, values);
-    const key = `${type}:${dims.join()}:${data.join()}`;
-    const known = this.literals.get(key);
+    const key = `${type}:${dims.join()}:${hashOf(data)}`;
+    const alike = this.literals.get(key) ?? [];
+    const known = alike.find((name) => sameBytes(this.initializers.get(name)?.data, data));
     if (known) return known;
     const name = this.declare(this.fresh('c'), { type, dims });
     this.initializers.set(name, { name, type, dims: [...dims], data });
-    this.literals.set(key, name);
+    this.literals.set(key, [...alike, name]);
     return name;
   }
 

@@ -122,6 +122,11 @@ export class Driver {
     return { loss: loss / count, gradNorm: squares.map(Math.sqrt), taylor };
   }
 
+  /** A hidden state of float32 values. */
+  state(values: Float32Array, dims: readonly number[]): Ort.Tensor {
+    return new this.#ort.Tensor('float32', values, dims);
+  }
+
   /** All outputs of a program by name. */
   async run(bound: BoundProgram, env: Env): Promise<Tensors> {
     const { id, bytes, inputs, outputs } = bound.program;
