@@ -33,9 +33,13 @@ export interface Sweep {
 
 const FLOATS: ReadonlySet<DataType> = new Set([DataType.float, DataType.float16, DataType.double]);
 
+/** Operators that make integers out of numbers on purpose: no gradient goes through those. */
+const TO_INTEGERS: ReadonlySet<string> = new Set(['Cast', 'CastLike', 'TopK']);
+
 /**
  * Values that depend on the leaves smoothly: a forward walk from them over sorted nodes, stopped at
- * comparisons, sizes, and everything that is no floating-point number.
+ * comparisons, sizes and indices. Integers that stand for numbers (QuantizeLinear) are not left out
+ * in silence: whatever reads them must have a rule.
  */
 export function dependents(
   b: Builder,
@@ -45,7 +49,9 @@ export function dependents(
   const wanted = new Set(leaves);
   for (const node of nodes) {
     if (STOPS.has(node.op) || !node.inputs.some((x) => wanted.has(x))) continue;
-    for (const y of node.outputs) if (y !== '' && b.has(y) && FLOATS.has(b.type(y))) wanted.add(y);
+    const floatsOnly = TO_INTEGERS.has(node.op);
+    for (const y of node.outputs)
+      if (y !== '' && b.has(y) && !(floatsOnly && !FLOATS.has(b.type(y)))) wanted.add(y);
   }
   return wanted;
 }
