@@ -8,11 +8,13 @@ import { canRaise, RAISED_OPSET, raised } from './build/raise.ts';
 import { decompose } from './decompose/decompose.ts';
 import { dequantised, dequantisesOnDevice, type WeightRecipe } from './dequantise.ts';
 import { chooseAllTokens } from './routedExperts.ts';
+import { unknownForm } from './rules/rule.ts';
 import { evaluateShapes } from './shapes/evaluate.ts';
 import { fold } from './shapes/fold.ts';
 import { inputValues, type RunShape } from './shapes/programInputs.ts';
 import { programModel } from './shapes/programModel.ts';
 import { constantValue, shaped, type Value } from './shapes/value.ts';
+import { passStraightThrough } from './straightThrough.ts';
 import { dependents } from './sweep.ts';
 
 /** What is known of a run besides its shape. */
@@ -53,6 +55,7 @@ export function forwardGraph(
 ): ForwardGraph {
   const model = programModel(bound.program);
   chooseAllTokens(model);
+  passStraightThrough(model);
   const inputs = inputValues(bound, run, sides, stateSize, past);
   for (const [name, { type, dims }] of model.graph.initializers) {
     // A weight that is asked for is a variable, although it lies in the program.
@@ -79,6 +82,8 @@ export function forwardGraph(
   const leaves = [...through, ...asked].filter((name) => b.has(name));
   const path = dependents(b, nodes, leaves);
   for (const original of nodes) {
+    if (ROUNDING.has(original.op) && original.inputs.some((x) => path.has(x)))
+      throw unknownForm(original, 'where its integers are used like this');
     const node = renamed(original, names);
     const product = dequantised(b, node, { asked, recipes, floats });
     const replacements =
@@ -105,6 +110,9 @@ export function forwardGraph(
     known,
   };
 }
+
+/** Their integers are no path for a gradient, which would be lost there without a word. */
+const ROUNDING: ReadonlySet<string> = new Set(['QuantizeLinear', 'DynamicQuantizeLinear']);
 
 function renamed(node: Node, names: ReadonlyMap<string, string>): Node {
   return { ...node, inputs: node.inputs.map((name) => names.get(name) ?? name) };

@@ -29,6 +29,8 @@ export interface GradientPrograms {
   divergenceHead(run: RunShape): BoundProgram;
   /** The gradient of one block. */
   block(block: number, run: RunShape): BlockGradient;
+  /** What is computed otherwise than the model computes it, as phrases to show. */
+  readonly notes: readonly string[];
   /** Why there are no gradients of this model, or null. Everything above throws it. */
   readonly obstacle: EspalierError | null;
 }
@@ -109,9 +111,9 @@ export function makeGradientPrograms(
         inPlace('the head', () => klHead(programs.compare, valuesOf(run), options.predictions)),
       ),
     block,
+    notes: notesOf(programs),
     get obstacle() {
       try {
-        if (programs.rowsInteract) throw rowsTogether();
         head(options.run);
         for (const at of programs.blocks.keys()) block(at, options.run);
         return null;
@@ -140,11 +142,17 @@ function inPlace<T>(where: string, make: () => T): T {
   }
 }
 
-function rowsTogether(): EspalierError {
-  return new EspalierError(
-    'unsupported-op',
-    'The model takes one scale over all windows of a run (DynamicQuantizeLinear), through which ' +
-      'there is no gradient.',
-    'Criteria without gradients can still be computed.',
+const NOTES: readonly (readonly [operators: readonly string[], note: string])[] = [
+  [
+    ['DynamicQuantizeLinear', 'QuantizeLinear', 'com.microsoft.DynamicQuantizeMatMul'],
+    'int8 products computed in float',
+  ],
+  [['com.microsoft.MoE', 'NonZero'], 'every expert computed for every token'],
+];
+
+function notesOf({ blocks, head }: ScorePrograms): string[] {
+  const used = new Set([...blocks, head].flatMap(({ program }) => Object.keys(program.ops)));
+  return NOTES.filter(([operators]) => operators.some((op) => used.has(op))).map(
+    ([, note]) => note,
   );
 }
