@@ -5,6 +5,7 @@ import type { ElementType, WeightRef } from '../model/programs/program.ts';
 import { derive } from '../onnx/bytes.ts';
 import type { Node } from '../onnx/graph.ts';
 import { DataType, elementCount, intAttribute } from '../onnx/graph.ts';
+import { attributesOf, textAttribute } from './build/attributes.ts';
 import type { Builder } from './build/builder.ts';
 import { RAISED_OPSET } from './build/raise.ts';
 import { operatorName, unknownForm } from './rules/rule.ts';
@@ -69,17 +70,60 @@ export function dequantised(b: Builder, node: Node, to: Weights): string | null 
 
 /** y = x transpose(W) + bias, W (N, K) */
 function blockProduct(b: Builder, node: Node, to: Weights): string {
-  const [x = '', stored = '', , , order = '', bias = ''] = node.inputs;
+  const [x = '', , , , order = '', bias = ''] = node.inputs;
   if (order !== '') throw unknownForm(node, 'with columns reordered into groups (g_idx)');
-  const onDevice = b.opset >= RAISED_OPSET && dequantisesOnDevice(node, (v) => b.type(v));
-  const make = onDevice ? matrixOnDevice : matrixOnHost;
-  const matrix = to.floats.get(stored) ?? make(b, node, to);
-  to.floats.set(stored, matrix);
+  const matrix = matrixOf(b, node, to);
   const dims = b.dims(x);
   const [n = 0, k = 0] = b.dims(matrix);
   const rows = b.reshape(x, [elementCount(dims.slice(0, -1)), k]);
   const y = b.reshape(b.gemm(rows, matrix, { transB: true }), [...dims.slice(0, -1), n]);
   return bias === '' ? y : b.add(y, bias);
+}
+
+/**
+ * A QMoE as a MoE whose stacks are floats, (E, N, K) each: the rows of all experts are one matrix.
+ * Null for any other node. @throws EspalierError `unsupported-op` for a form that is not known
+ */
+export function expertsInFloats(b: Builder, node: Node, to: Weights): Node | null {
+  if (operatorName(node) !== 'com.microsoft.QMoE') return null;
+  if ((textAttribute(node, 'quant_type') ?? 'int') !== 'int' || node.inputs[14])
+    throw unknownForm(
+      node,
+      'with floats of few bits, or with weights of their own for its experts',
+    );
+  if (node.inputs.slice(8, 11).some((name) => name !== ''))
+    throw unknownForm(node, 'with a third matrix for each expert');
+  const stack = (first: number, zeros: number, name: string): string => {
+    const [stored = '', scales = ''] = node.inputs.slice(first);
+    const [experts = 0, n = 0, bytes = 0] = b.dims(stored);
+    const bits =
+      intAttribute(node, `${name}_expert_weight_bits`) ??
+      intAttribute(node, 'expert_weight_bits') ??
+      4;
+    const k = (bytes * 8) / bits;
+    const rows = experts * n;
+    const block = k / (b.dims(scales)[2] ?? 1);
+    const product = {
+      ...node,
+      op: 'MatMulNBits',
+      inputs: ['', stored, scales, node.inputs[zeros] ?? ''],
+      attributes: attributesOf({ N: rows, K: k, block_size: block, bits }),
+    };
+    return b.reshape(matrixOf(b, product, to), [experts, n, k]);
+  };
+  const [x = '', router = '', , , bias1 = '', , , bias2 = ''] = node.inputs;
+  const inputs = [x, router, stack(2, 11, 'fc1'), bias1, stack(5, 12, 'fc2'), bias2];
+  return { ...node, op: 'MoE', inputs };
+}
+
+/** The floats of the stored matrix of a MatMulNBits, made once for each. */
+function matrixOf(b: Builder, node: Node, to: Weights): string {
+  const [, stored = ''] = node.inputs;
+  const onDevice = b.opset >= RAISED_OPSET && dequantisesOnDevice(node, (v) => b.type(v));
+  const make = onDevice ? matrixOnDevice : matrixOnHost;
+  const matrix = to.floats.get(stored) ?? make(b, node, to);
+  to.floats.set(stored, matrix);
+  return matrix;
 }
 
 /** DequantizeLinear of the same bytes, declared as (N, K). */

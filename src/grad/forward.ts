@@ -6,7 +6,12 @@ import { DataType, type Model, type Node, type Tensor } from '../onnx/graph.ts';
 import { Builder } from './build/builder.ts';
 import { canRaise, RAISED_OPSET, raised } from './build/raise.ts';
 import { decompose } from './decompose/decompose.ts';
-import { dequantised, dequantisesOnDevice, type WeightRecipe } from './dequantise.ts';
+import {
+  dequantised,
+  dequantisesOnDevice,
+  expertsInFloats,
+  type WeightRecipe,
+} from './dequantise.ts';
 import { chooseAllTokens } from './routedExperts.ts';
 import { unknownForm } from './rules/rule.ts';
 import { evaluateShapes } from './shapes/evaluate.ts';
@@ -84,8 +89,10 @@ export function forwardGraph(
   for (const original of nodes) {
     if (ROUNDING.has(original.op) && original.inputs.some((x) => path.has(x)))
       throw unknownForm(original, 'where its integers are used like this');
-    const node = renamed(original, names);
-    const product = dequantised(b, node, { asked, recipes, floats });
+    const weights = { asked, recipes, floats };
+    const same = renamed(original, names);
+    const node = expertsInFloats(b, same, weights) ?? same;
+    const product = dequantised(b, node, weights);
     const replacements =
       (product === null ? null : [product]) ??
       (original.inputs.some((x) => path.has(x)) ? decompose(b, node, known) : null);

@@ -147,7 +147,7 @@ const NOTES: readonly (readonly [operators: readonly string[], note: string])[] 
     ['DynamicQuantizeLinear', 'QuantizeLinear', 'com.microsoft.DynamicQuantizeMatMul'],
     'int8 products computed in float',
   ],
-  [['com.microsoft.MoE', 'NonZero'], 'every expert computed for every token'],
+  [['com.microsoft.MoE', 'com.microsoft.QMoE', 'NonZero'], 'every expert computed for every token'],
 ];
 
 function notesOf({ blocks, head }: ScorePrograms): string[] {
