@@ -19,7 +19,7 @@ type Tensors = Map<string, Ort.Tensor>;
 /** Rows of equal length. */
 export type Windows = readonly (readonly number[])[];
 
-interface Env {
+export interface Env {
   windows: Windows;
   residual?: Ort.Tensor;
   other?: Ort.Tensor;
