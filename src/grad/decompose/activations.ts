@@ -10,7 +10,7 @@ export function silu(b: Builder, x: string, alpha = 1): string {
 }
 
 /** x (1 + erf(x / sqrt 2)) / 2 */
-export function gelu(b: Builder, x: string): string {
+function gelu(b: Builder, x: string): string {
   return b.mul(b.scale(x, 0.5), b.shift(b.unary('Erf', b.scale(x, Math.SQRT1_2)), 1));
 }
 

@@ -5,10 +5,8 @@ import { DataType } from '../../onnx/graph.ts';
 import type { Builder } from '../build/builder.ts';
 import { rmsNorm } from './activations.ts';
 import type { Decomposition, Fused } from './fused.ts';
+import { causalMask, MASKED } from './masks.ts';
 import { anglesFrom, rotate } from './rotary.ts';
-
-/** What a masked logit gets added: exp of it is 0, and it stays finite in every sum. */
-const MASKED = -1e30;
 
 interface Scores {
   scale: number;
@@ -25,7 +23,7 @@ interface Scores {
  * Heads of one group share a matrix product, so that nothing is repeated: head h reads group
  * h K / H.
  */
-export function attend(b: Builder, q: string, k: string, v: string, options: Scores): string {
+function attend(b: Builder, q: string, k: string, v: string, options: Scores): string {
   const [batch = 0, heads = 0, length = 0, size = 0] = b.dims(q);
   const [, groups = 0, total = 0] = b.dims(k);
   const rows = (heads / groups) * length;
@@ -42,18 +40,6 @@ export function attend(b: Builder, q: string, k: string, v: string, options: Sco
   const shares = b.slice(b.unary('Softmax', s, { axis: -1 }), 3, 0, total);
   const mixed = b.matmul(b.reshape(shares, [batch, groups, rows, total]), v);
   return b.reshape(mixed, [batch, heads, length, b.dims(v)[3] as number]);
-}
-
-/**
- * (1, 1, S, T): 0 where a query sees a key, a large negative number elsewhere. The last query sees
- * the last key, itself; with a window it sees itself and `window - 1` before it.
- */
-export function causalMask(b: Builder, type: DataType, length: number, total: number, window = 0) {
-  const values: number[] = [];
-  for (let query = total - length; query < total; query++)
-    for (let key = 0; key < total; key++)
-      values.push(key <= query && (window <= 0 || key > query - window) ? 0 : MASKED);
-  return b.constant(type, [1, 1, length, total], values);
 }
 
 /** (B, S, heads size) as (B, heads, S, size). */
@@ -106,7 +92,7 @@ const groupQuery: Decomposition = (at) => {
     scale: at.float('scale', 0) || 1 / Math.sqrt(size),
     softcap: at.float('softcap', 0),
     masks: [
-      causal ? causalMask(b, type, length, length, window) : null,
+      causal ? causalMask(b, type, [length, length], window) : null,
       at.has(10) ? bias(at, 10, length) : null,
     ],
     sink: sinkOf(at, smooth ? zeros : null),
@@ -150,7 +136,7 @@ const standard: Decomposition = (at) => {
     scale: at.float('scale', 0) || 1 / Math.sqrt(size),
     softcap: at.float('softcap', 0),
     masks: [
-      causal ? causalMask(b, type, length, total) : null,
+      causal ? causalMask(b, type, [length, total]) : null,
       at.has(3) ? additive(b, at.name(3), type) : null,
     ],
   });
@@ -182,7 +168,7 @@ function withPadding(
   const y = attend(b, q, k, v, {
     scale: at.float('scale', 0) || 1 / Math.sqrt(size),
     masks: [
-      at.int('unidirectional', 0) === 1 ? causalMask(b, type, length, total) : null,
+      at.int('unidirectional', 0) === 1 ? causalMask(b, type, [length, total]) : null,
       padding(at, mask, type),
       at.has(scores) ? bias(at, scores, total) : null,
     ],

@@ -19,11 +19,6 @@ const DECOMPOSITIONS: Readonly<Record<string, Decomposition>> = {
   ...ROTARY,
 };
 
-/** True for an operator that is taken apart (domain as `operatorOf` writes it). */
-export function isFused(operator: string): boolean {
-  return Object.hasOwn(DECOMPOSITIONS, operator);
-}
-
 /**
  * Appends primitive nodes in place of a fused one.
  * @returns the values that replace its outputs, in order; caches and states, which no chain of
@@ -32,6 +27,6 @@ export function isFused(operator: string): boolean {
  */
 export function decompose(b: Builder, node: Node, known: Known): readonly string[] | null {
   const operator = operatorOf(node);
-  const decomposition = isFused(operator) ? DECOMPOSITIONS[operator] : undefined;
-  return decomposition ? decomposition(new Fused(b, node, known)) : null;
+  if (!Object.hasOwn(DECOMPOSITIONS, operator)) return null;
+  return DECOMPOSITIONS[operator]?.(new Fused(b, node, known)) ?? null;
 }

@@ -6,6 +6,7 @@ import type { Builder } from '../build/builder.ts';
 import { axisOf } from '../build/dims.ts';
 import { silu } from './activations.ts';
 import type { Decomposition, Fused } from './fused.ts';
+import { MASKED, triangle } from './masks.ts';
 
 /** y(t) = sum over j of w(j) x(t - (k - 1 - j) dilation), by channel, the state before x. */
 const causalConv: Decomposition = (at) => {
@@ -64,11 +65,10 @@ const cumulative: Decomposition = (at) => {
     elementCount(dims.slice(axis + 1)),
   ]);
   const exclusive = at.int('exclusive', 0);
-  const ones =
-    at.int('reverse', 0) === 1
-      ? triangle(b, b.type(rows), n, 0, 1, exclusive - 1)
-      : triangle(b, b.type(rows), n, 1, 0, -exclusive);
-  return [b.reshape(b.matmul(b.reshape(ones, [1, n, n]), rows), dims)];
+  const ones = (below: number, above: number, diagonal: number): string =>
+    triangle(b, b.type(rows), [n, n], { below, above, diagonal });
+  const taken = at.int('reverse', 0) === 1 ? ones(0, 1, exclusive - 1) : ones(1, 0, -exclusive);
+  return [b.reshape(b.matmul(b.reshape(taken, [1, n, n]), rows), dims)];
 };
 
 /**
@@ -146,7 +146,7 @@ function logDecays(at: Fused, groups: number, length: number): string {
   const { b } = at;
   if (at.dim(4, 2) !== groups) at.fail('it has a decay for every element of a key');
   const decay = byHead(b, at.name(4), groups);
-  const ones = triangle(b, b.type(decay), length, 1, 0, 0);
+  const ones = triangle(b, b.type(decay), [length, length], { below: 1, above: 0 });
   return b.matmul(ones, decay);
 }
 
@@ -157,29 +157,14 @@ function decayMatrix(
   length: number,
   type: DataType,
 ): { upTo: string; before: string } {
-  const before = triangle(b, type, length, 1, 0, -1);
-  if (sums === null) return { upTo: triangle(b, type, length, 1, 0, 0), before };
+  const size = [length, length] as const;
+  const before = triangle(b, type, size, { below: 1, above: 0, diagonal: -1 });
+  if (sums === null) return { upTo: triangle(b, type, size, { below: 1, above: 0 }), before };
   // What is masked must not overflow: it gets a large negative exponent.
-  const exponent = b.add(b.sub(sums, b.swap(sums)), triangle(b, type, length, 0, -1e30, 0));
+  const later = triangle(b, type, size, { below: 0, above: MASKED });
+  const exponent = b.add(b.sub(sums, b.swap(sums)), later);
   const upTo = b.unary('Exp', exponent);
   return { upTo, before: b.mul(upTo, before) };
-}
-
-/** (1, 1, n, n): one number up to a diagonal, another beyond it. */
-function triangle(
-  b: Builder,
-  type: DataType,
-  n: number,
-  inside: number,
-  outside: number,
-  diagonal: number,
-): string {
-  const at = (k: number): number => ((k % n) - Math.floor(k / n) <= diagonal ? inside : outside);
-  return b.constant(
-    type,
-    [1, 1, n, n],
-    Array.from({ length: n * n }, (_, k) => at(k)),
-  );
 }
 
 /**

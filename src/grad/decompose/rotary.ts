@@ -53,7 +53,7 @@ export function anglesFrom(
 }
 
 /** The first of positions that are first, first + 1, ... in every row; null for others. */
-export function firstPosition(positions: readonly number[] | null, length: number): number | null {
+function firstPosition(positions: readonly number[] | null, length: number): number | null {
   const first = positions?.[0];
   if (!positions || first === undefined) return null;
   return positions.every((p, k) => p === first + (k % length)) ? first : null;

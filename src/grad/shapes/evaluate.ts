@@ -21,11 +21,6 @@ const RULES: Readonly<Record<string, Rule>> = {
   ...MIXING,
 };
 
-/** True for an operator whose output dims can be told (domain as `operatorOf` writes it). */
-export function hasShapeRule(operator: string): boolean {
-  return operator === 'If' || Object.hasOwn(RULES, operator);
-}
-
 /**
  * Types, dims and known contents of every value of a graph for given inputs.
  * @throws EspalierError `unsupported-op` naming operator and node when an operator has no rule, or
