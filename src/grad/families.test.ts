@@ -169,7 +169,13 @@ describe('the gradient of a block agrees with differences of the block', () => {
     await driver.close();
   });
 
-  it.each(['genai-gemma4u-fp32-cpu', 'dynamo-bamba-fp32-nokv'])('of %s', async (name) => {
+  it.each([
+    'genai-gemma4u-fp32-cpu',
+    'dynamo-bamba-fp32-nokv',
+    'kvshare-plain',
+    'split-genai-qwen25vl-fp32',
+    'split-smolvlm-q4',
+  ])('of %s', async (name) => {
     const folder = await nodeFolder(fixturePath(name));
     const opened = await openModel(folder);
     const programs = fitted(makeScorePrograms(opened, { device: 'wasm' }), false);

@@ -27,8 +27,10 @@ const OPTIONS: GradientOptions = {
 };
 
 async function opened(name: string) {
-  const source = await openModel(await nodeFolder(fixturePath(name)));
+  const folder = await nodeFolder(fixturePath(name));
+  const source = await openModel(folder);
   const programs = fitted(makeScorePrograms(source, { device: 'wasm' }), false);
+  await folder.close();
   return { structure: source.structure, programs };
 }
 

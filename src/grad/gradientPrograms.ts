@@ -11,7 +11,7 @@ import {
 } from './blockGradient.ts';
 import type { RunValues } from './forward.ts';
 import { klHead, nllHead } from './head.ts';
-import { type WeightKind, weightRoles } from './roles.ts';
+import { type WeightKind, type WeightRole, weightRoles } from './roles.ts';
 import { type RunShape, sideValues } from './shapes/programInputs.ts';
 import type { Value } from './shapes/value.ts';
 
@@ -27,7 +27,7 @@ export interface GradientPrograms {
    * to the plan's) of the mean KL(original || plan) over `predictions` positions.
    */
   divergenceHead(run: RunShape): BoundProgram;
-  /** The gradient of one block. */
+  /** The gradient of one block: the same object for the same run shape. */
   block(block: number, run: RunShape): BlockGradient;
   /** What is computed otherwise than the model computes it, as phrases to show. */
   readonly notes: readonly string[];
@@ -62,7 +62,9 @@ export function makeGradientPrograms(
   const classes = new Map<string, GradientClass>();
   const heads = new Map<string, BoundProgram>();
   const shapes = new Map<string, ReadonlyMap<string, Value>>();
-  const remember = <T>(map: Map<string, T>, key: string, make: () => T): T => {
+  const counted = new Map<number, readonly WeightRole[]>();
+  const bounds = new Map<string, BlockGradient>();
+  const remember = <K, T>(map: Map<K, T>, key: K, make: () => T): T => {
     const value = map.get(key) ?? make();
     map.set(key, value);
     return value;
@@ -85,25 +87,27 @@ export function makeGradientPrograms(
       inPlace('the head', () => nllHead(programs.head, valuesOf(run), options.predictions)),
     );
   const block = (at: number, run: RunShape): BlockGradient =>
-    inPlace(`block ${at}`, () => {
-      const bound = programs.blocks[at];
-      if (!bound) throw new EspalierError('bug', `There is no block ${at}.`);
-      const all = weightRoles(structure, bound, at);
-      const roles = all.filter(({ kind }) => options.kinds.includes(kind));
-      const { id } = bound.program;
-      const values = valuesOf(run);
-      const weights = roles.map(({ weight }) => weight);
-      const key = JSON.stringify([id, nameOf(run), weights, knownSides(bound, values.sides)]);
-      const made = remember(classes, key, () =>
-        gradientClass(
-          bound,
-          values,
-          { roles, accumulate: options.accumulate, limit: options.maxBufferBytes },
-          `gradient-${id}-${nameOf(run)}-${classes.size}`,
-        ),
-      );
-      return blockGradient(made, bound, roles);
-    });
+    remember(bounds, `${at} ${nameOf(run)}`, () => inPlace(`block ${at}`, () => made(at, run)));
+  const made = (at: number, run: RunShape): BlockGradient => {
+    const bound = programs.blocks[at];
+    if (!bound) throw new EspalierError('bug', `There is no block ${at}.`);
+    const roles = remember(counted, at, () =>
+      weightRoles(structure, bound, at).filter(({ kind }) => options.kinds.includes(kind)),
+    );
+    const { id } = bound.program;
+    const values = valuesOf(run);
+    const weights = roles.map(({ weight }) => weight);
+    const key = JSON.stringify([id, nameOf(run), weights, knownSides(bound, values.sides)]);
+    const shared = remember(classes, key, () =>
+      gradientClass(
+        bound,
+        values,
+        { roles, accumulate: options.accumulate, limit: options.maxBufferBytes },
+        `gradient-${id}-${nameOf(run)}-${classes.size}`,
+      ),
+    );
+    return blockGradient(shared, bound, roles);
+  };
   return {
     head,
     divergenceHead: (run) =>

@@ -27,7 +27,8 @@ const ROWS = golden<{ fixtures: Record<string, Row> }>('taylor').fixtures;
 const PARALLEL = new Set(['optimum-gptneox-fp32']);
 
 async function pass(name: string, options: Partial<GradientOptions>): Promise<Passed> {
-  const opened = await openModel(await nodeFolder(fixturePath(name)));
+  const folder = await nodeFolder(fixturePath(name));
+  const opened = await openModel(folder);
   const programs = fitted(makeScorePrograms(opened, { device: 'wasm' }), false);
   const windows = golden(name).windows;
   const [rows, length] = [windows.length, windows[0]?.length ?? 0];
@@ -40,10 +41,11 @@ async function pass(name: string, options: Partial<GradientOptions>): Promise<Pa
     ...options,
   });
   if (gradients.obstacle) throw gradients.obstacle;
-  const driver = await Driver.open(programs, opened.folder);
+  const driver = await Driver.open(programs, folder);
   const chunks = options.accumulate ? windows.map((window) => [window]) : [windows];
   const passed = await driver.backward(gradients, chunks);
   await driver.close();
+  await folder.close();
   return passed;
 }
 
