@@ -202,4 +202,47 @@ describe('the gradient of a block agrees with differences of the block', () => {
     await driver.close();
     await folder.close();
   });
+
+  it('of norms inside the attention operator, which only WebGPU runs', async () => {
+    const folder = await nodeFolder(fixturePath('genai-qwen3-fp32-webgpu'));
+    const opened = await openModel(folder);
+    const run = { rows: 2, length: 12 };
+    const windows = [0, 1].map((row) => Array.from({ length: 12 }, (_, k) => 5 + k * k + row * 7));
+    const scores = (['wasm', 'webgpu'] as const).map((device) =>
+      makeScorePrograms(opened, { device }),
+    );
+    const [outside, inside] = scores.map((programs) => {
+      const gradients = makeGradientPrograms(opened.structure, programs, {
+        run,
+        predictions: 22,
+        accumulate: false,
+        kinds: ['linear', 'norm'],
+        maxBufferBytes: 2 ** 24,
+      });
+      return gradients.block(1, run).bound;
+    }) as [BoundProgram, BoundProgram];
+    const [programs] = scores as [ScorePrograms];
+    const driver = await Driver.open(programs, folder);
+    const { states, sides } = await driver.forward(windows);
+    const residual = states[1] as (typeof states)[0];
+    const gradient = driver.state(Float32Array.from(noise(residual.size, 3)), residual.dims);
+    const env = { windows, sides, sums: new Map(), residual, gradient };
+    const values = async (bound: BoundProgram): Promise<number[][]> => {
+      const found = await driver.run(bound, env);
+      return bound.program.outputs
+        .map(({ name }) => [...((found.get(name) as (typeof states)[0]).data as Float32Array)])
+        .sort((a, b) => b.length - a.length || (a[0] as number) - (b[0] as number));
+    };
+    const wanted = await values(outside);
+    for (const [k, list] of (
+      await values({ ...inside, program: { ...inside.program, id: 'i' } })
+    ).entries())
+      for (const [j, value] of list.entries())
+        expect(Math.abs(value - (wanted[k]?.[j] as number))).toBeLessThan(
+          1e-5 * Math.max(...list.map(Math.abs)),
+        );
+    expect(wanted.length).toBe(10);
+    await driver.close();
+    await folder.close();
+  });
 });
