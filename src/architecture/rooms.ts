@@ -10,6 +10,7 @@ export const ARROWS = {
   text: [],
   words: [],
   model: ['onnx'],
+  grad: ['onnx', 'model'],
   contract: ['analysis', 'text', 'model'],
   files: ['onnx', 'model'],
   node: ['onnx', 'model'],

@@ -2,6 +2,7 @@
 // produces any range of it in bounded memory.
 
 import { EspalierError } from '../errors.ts';
+import { blockwiseLength, blockwiseSource } from './blockwise.ts';
 import { HALF_MAX, narrowed, widened } from './half.ts';
 import type { ByteSource, Derivation } from './source.ts';
 
@@ -78,6 +79,11 @@ const TRANSFORMS = {
   }),
   /** Exact. */
   'float16-to-float32': perElement({ from: 2, to: 4, convert: widened }),
+  /** The weights of MatMulNBits as they are multiplied with, (N, K); see blockwise.ts. */
+  'blockwise-to-float32': {
+    length: (_, parameters) => blockwiseLength(parameters),
+    open: blockwiseSource,
+  },
 } satisfies Record<string, Transform>;
 
 type TransformName = keyof typeof TRANSFORMS;

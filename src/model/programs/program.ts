@@ -63,7 +63,10 @@ export type InputSource =
   | { kind: 'residual' } // (B, S, C)
   | { kind: 'other-residual' } // (B, S, C), of the plan that is compared with the original
   | { kind: 'side' } // a side value; the binding says which
-  | { kind: 'weight' }; // the binding says which
+  | { kind: 'weight' } // the binding says which
+  | { kind: 'gradient' } // dL/d(residual stream after this program), (B, S, C) float32
+  /** Sum over the chunks so far of a part of dL/dW, float32, zeros at first; of taps.ts. */
+  | { kind: 'weight-gradient'; part: string; dims: readonly number[] };
 
 export interface ProgramInput {
   name: string;
@@ -75,9 +78,12 @@ export type OutputTarget =
   | { kind: 'residual' }
   | { kind: 'side'; value: string }
   | { kind: 'nll' }
-  | { kind: 'compared'; value: 'nll' | 'nll-other' | 'kl' | 'top' };
+  | { kind: 'compared'; value: 'nll' | 'nll-other' | 'kl' | 'top' }
+  | { kind: 'gradient' } // dL/d(residual stream before this program), (B, S, C) float32
+  | { kind: 'weight-gradient'; part: string } // the sum so far with this chunk's part added
+  | { kind: 'taylor'; weight: string }; // sum |W dL/dW| of a weight, a float32 scalar
 
-interface ProgramOutput {
+export interface ProgramOutput {
   name: string;
   type: ElementType;
   target: OutputTarget;

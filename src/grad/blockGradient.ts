@@ -1,0 +1,144 @@
+// The gradient program of a block: from the gradient of its output to that of its input, and to what
+// is read out of its weights.
+
+import type { BoundProgram, Program, ProgramInput } from '../model/programs/program.ts';
+import type { Sublayer } from '../units.ts';
+import { type BindableProgram, bind, bindable, soleInput } from './bindable.ts';
+import { type ForwardGraph, forwardGraph, type RunValues } from './forward.ts';
+import type { WeightKind, WeightRole } from './roles.ts';
+import { type Gradient, materialised, sweep } from './sweep.ts';
+import {
+  appendScore,
+  appendScoreOfSums,
+  appendSums,
+  type GradientPart,
+  output,
+  type Ports,
+  partsOf,
+  type Reading,
+} from './taps.ts';
+
+/** A weight of a block whose gradient its program gives. */
+export interface Tap {
+  /** Names it within the block's program: `{ kind: 'taylor', weight }`. */
+  weight: string;
+  /** Its name in the model, for messages. */
+  name: string;
+  kind: WeightKind;
+  /** The half of the block that reads it; null where the block has no halves. */
+  sublayer: Sublayer | null;
+  dims: readonly number[];
+  /** What accumulates over chunks; empty where one chunk holds all windows. */
+  parts: readonly GradientPart[];
+}
+
+/** How the gradients of one block are computed. */
+export interface BlockGradient {
+  /**
+   * (residual before the block, gradient after it) -> gradient before it, and for each tap its
+   * parts, with those of earlier chunks added, or its score where one chunk holds all windows.
+   * The weights are those of the block; quantised matrices may be bound in another form.
+   */
+  bound: BoundProgram;
+  taps: readonly Tap[];
+  /** (parts over all chunks) -> scores; null where `bound` gives the scores. */
+  scoring: BoundProgram | null;
+}
+
+/** What is asked of the weights. */
+export interface TapOptions {
+  /** Weights of the block's program whose gradients are wanted. */
+  roles: readonly WeightRole[];
+  /** Sums over chunks instead of scores of one. */
+  accumulate: boolean;
+  /** Largest gradient of a weight in one piece, in bytes. */
+  limit: number;
+}
+
+/** The gradient programs of one structural class of blocks for one run shape. */
+export interface GradientClass {
+  main: BindableProgram;
+  scoring: BindableProgram | null;
+  /** Weights that the output of the block depends on, with the dims of their floats. */
+  reached: ReadonlyMap<string, readonly number[]>;
+  limit: number;
+  accumulate: boolean;
+}
+
+/**
+ * The gradient programs of a block and of all others of its class.
+ * @param bound the block's program in float32.
+ * @param id what the programs are called.
+ * @throws EspalierError `unsupported-op` for an operator without a rule.
+ */
+export function gradientClass(
+  bound: BoundProgram,
+  values: RunValues,
+  taps: TapOptions,
+  id: string,
+): GradientClass {
+  const { accumulate, limit } = taps;
+  const residual = soleInput(bound.program, 'residual');
+  const asked = new Set(taps.roles.map(({ weight }) => weight));
+  const forward = forwardGraph(bound, values, [residual], asked);
+  const { b } = forward;
+  const [y = ''] = forward.outputs;
+  const dy = b.declare(b.fresh('dy'), b.value(y));
+  const readings: Reading[] = taps.roles.map(({ weight }) => ({
+    weight,
+    floats: forward.floats.get(weight) ?? weight,
+  }));
+  const leaves = [residual, ...readings.map(({ floats }) => floats)];
+  const seeds = new Map([[y, dy]]);
+  const gradients = sweep(b, { seeds, leaves, known: forward.known });
+  const inputs: ProgramInput[] = [{ name: dy, type: 'float32', source: { kind: 'gradient' } }];
+  const ports: Ports = { inputs, outputs: [] };
+  const own = gradients.get(residual);
+  output(ports, own ? materialised(b, own) : b.zeros(b.dims(residual)), { kind: 'gradient' });
+  const reached = readings.filter(({ floats }) => gradients.has(floats));
+  for (const reading of reached) {
+    const gradient = gradients.get(reading.floats) as Gradient;
+    const append = accumulate ? appendSums : appendScore;
+    append(b, reading, gradient, limit, ports);
+  }
+  return {
+    main: bindable(forward, bound.program, ports, id),
+    scoring:
+      accumulate && reached.length > 0
+        ? scoringProgram(forward, bound.program, reached, limit, `${id}-scores`)
+        : null,
+    reached: new Map(reached.map(({ weight, floats }) => [weight, b.dims(floats)])),
+    limit,
+    accumulate,
+  };
+}
+
+/** (sums of all parts, weights) -> scores. Floats of stored integers are computed again. */
+function scoringProgram(
+  forward: ForwardGraph,
+  program: Program,
+  reached: readonly Reading[],
+  limit: number,
+  id: string,
+): BindableProgram {
+  const ports: Ports = { inputs: [], outputs: [] };
+  for (const reading of reached) appendScoreOfSums(forward.b, reading, limit, ports);
+  return bindable(forward, program, ports, id);
+}
+
+/** A block's gradient out of the programs of its class. */
+export function blockGradient(
+  { main, scoring, reached, limit, accumulate }: GradientClass,
+  bound: BoundProgram,
+  roles: readonly WeightRole[],
+): BlockGradient {
+  return {
+    bound: bind(main, bound),
+    scoring: scoring && bind(scoring, bound),
+    taps: roles.flatMap((role) => {
+      const dims = reached.get(role.weight);
+      if (!dims) return [];
+      return [{ ...role, dims, parts: accumulate ? partsOf(role.weight, dims, limit) : [] }];
+    }),
+  };
+}

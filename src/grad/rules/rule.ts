@@ -1,0 +1,50 @@
+// What a rule of differentiation is: from the gradient of a node's outputs to those of its inputs.
+
+import { EspalierError } from '../../errors.ts';
+import type { Node } from '../../onnx/graph.ts';
+import { shortName } from '../../onnx/limits.ts';
+import type { Builder } from '../build/builder.ts';
+
+/** One node of the reverse sweep. L is the loss; the gradient of a value v is dL/dv. */
+export interface RuleContext {
+  readonly b: Builder;
+  readonly node: Node;
+  /**
+   * Gradient of an output, the first by default.
+   * @throws EspalierError `bug` when nothing depends on that output.
+   */
+  d(output?: number): string;
+  /** True when something depends on that output. */
+  has(output: number): boolean;
+  /** True when the gradient of that input is wanted. */
+  wants(input: number): boolean;
+  /** Adds to the gradient of a wanted input: a value of the input's dims, made only then. */
+  give(input: number, gradient: () => string): void;
+  /**
+   * Adds transpose(left) x right, (T, m) and (T, n), to the gradient of a wanted matrix (m, n): the
+   * form in which weights are read out in stripes.
+   */
+  giveProduct(input: number, factors: () => readonly [left: string, right: string]): void;
+  /** The integers of an input whose content is a constant of the graph or of the run's shape. */
+  ints(input: number): readonly number[] | null;
+  /** The elements of a constant input of any type; null when it is none. */
+  known(input: number): readonly number[] | null;
+}
+
+/** A vector-Jacobian product. It appends nodes and gives gradients to the wanted inputs. */
+export type Rule = (at: RuleContext) => void;
+
+/** What an operator is called in messages and tables: `MatMul`, `com.microsoft.MatMulNBits`. */
+export function operatorName({ domain, op }: Pick<Node, 'domain' | 'op'>): string {
+  return domain === '' || domain === 'ai.onnx' ? op : `${domain}.${op}`;
+}
+
+/** The error of a node in a form that its rule does not know. */
+export function unknownForm(node: Node, what: string): EspalierError {
+  const name = shortName(node.name || (node.outputs[0] ?? ''));
+  return new EspalierError(
+    'unsupported-op',
+    `${operatorName(node)} (${name}) cannot be differentiated ${what}.`,
+    'Criteria without gradients can still be computed.',
+  );
+}
