@@ -8,9 +8,12 @@ import type {
   ProgramInput,
   WeightRef,
 } from '../model/programs/program.ts';
+import { elementBits, elementCount } from '../onnx/graph.ts';
+import type { KnownValue } from './build/builder.ts';
 import { countOperators, encodeInline, modelOf } from './build/model.ts';
 import type { WeightRecipe } from './dequantise.ts';
 import type { ForwardGraph } from './forward.ts';
+import { scratchBytes } from './scratch.ts';
 import type { Ports } from './taps.ts';
 
 /** A program made out of another, whose weights and side values it is bound to. */
@@ -18,6 +21,8 @@ export interface BindableProgram {
   program: Program;
   /** Weights that it reads in another form than the other program. */
   recipes: ReadonlyMap<string, WeightRecipe>;
+  /** Bytes of values that are alive at once in a run, inputs apart. */
+  scratchBytes: number;
 }
 
 /** The input of a program with that source. @throws EspalierError `bug` without one */
@@ -68,7 +73,12 @@ export function bindable(
       ops: countOperators(model),
     },
     recipes,
+    scratchBytes: scratchBytes(model.graph, (value) => bytesOf(b.value(value))),
   };
+}
+
+function bytesOf({ type, dims }: KnownValue): number {
+  return ((elementBits(type) ?? 32) / 8) * elementCount(dims);
 }
 
 /** The program at the place of `bound`. @throws EspalierError `bug` for a weight it cannot have */

@@ -1,5 +1,5 @@
-// The gradient program of a block: from the gradient of its output to that of its input, and to what
-// is read out of its weights.
+// The gradient program of a block: from the gradient of its output to that of its input, and to
+// what is read out of its weights.
 
 import type { BoundProgram, Program, ProgramInput } from '../model/programs/program.ts';
 import type { Sublayer } from '../units.ts';
@@ -43,6 +43,8 @@ export interface BlockGradient {
   taps: readonly Tap[];
   /** (parts over all chunks) -> scores; null where `bound` gives the scores. */
   scoring: BoundProgram | null;
+  /** Bytes of values that are alive at once in a run, parts and other inputs apart. */
+  scratchBytes: number;
 }
 
 /** What is asked of the weights. */
@@ -135,6 +137,7 @@ export function blockGradient(
   return {
     bound: bind(main, bound),
     scoring: scoring && bind(scoring, bound),
+    scratchBytes: Math.max(main.scratchBytes, scoring?.scratchBytes ?? 0),
     taps: roles.flatMap((role) => {
       const dims = reached.get(role.weight);
       if (!dims) return [];

@@ -145,7 +145,13 @@ describe('the gradient through a block-quantised product', () => {
     const tokens = 3;
     const bound = blockOf(form, tokens);
     const roles = [{ weight: 'weight0', name: 'W', kind: 'linear', sublayer: null }] as const;
-    const values = { run: { rows: 1, length: tokens }, sides: new Map(), stateSize: size, past: 0 };
+    const values = {
+      run: { rows: 1, length: tokens },
+      sides: new Map(),
+      stateSize: size,
+      past: 0,
+      feedsNibbles: true,
+    };
     const taps = { roles, accumulate: false, limit: 2 ** 20 };
     const made = blockGradient(gradientClass(bound, values, taps, 'gradient'), bound, roles);
     expect('DequantizeLinear' in made.bound.program.ops).toBe(form.onDevice);

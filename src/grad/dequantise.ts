@@ -24,6 +24,8 @@ interface Weights {
   recipes: Map<string, WeightRecipe>;
   /** Stored matrix to the value that holds its floats; grows. */
   floats: Map<string, string>;
+  /** Tensors of 4-bit integers can be fed. */
+  feedsNibbles: boolean;
 }
 
 /** How MatMulNBits stores a matrix (n, k). */
@@ -47,10 +49,16 @@ const isProduct = (node: Node): boolean => operatorName(node) === 'com.microsoft
  * True when the device can dequantise the matrix of a MatMulNBits itself: DequantizeLinear reads
  * the same bytes where neither rows nor their zero points are padded.
  * @param typeOf element type of a value.
+ * @param feedsNibbles tensors of 4-bit integers can be fed.
  */
-export function dequantisesOnDevice(node: Node, typeOf: (value: string) => DataType): boolean {
+export function dequantisesOnDevice(
+  node: Node,
+  typeOf: (value: string) => DataType,
+  feedsNibbles: boolean,
+): boolean {
   if (!isProduct(node)) return false;
   const { k, block, blocks, bits } = formOf(node);
+  if (bits === 4 && !feedsNibbles) return false;
   const zeros = node.inputs[3] ?? '';
   const packed = zeros === '' || typeOf(zeros) === DataType.uint8;
   const aligned = bits === 8 || zeros === '' || blocks % 2 === 0;
@@ -119,7 +127,8 @@ export function expertsInFloats(b: Builder, node: Node, to: Weights): Node | nul
 /** The floats of the stored matrix of a MatMulNBits, made once for each. */
 function matrixOf(b: Builder, node: Node, to: Weights): string {
   const [, stored = ''] = node.inputs;
-  const onDevice = b.opset >= RAISED_OPSET && dequantisesOnDevice(node, (v) => b.type(v));
+  const onDevice =
+    b.opset >= RAISED_OPSET && dequantisesOnDevice(node, (v) => b.type(v), to.feedsNibbles);
   const make = onDevice ? matrixOnDevice : matrixOnHost;
   const matrix = to.floats.get(stored) ?? make(b, node, to);
   to.floats.set(stored, matrix);

@@ -153,7 +153,13 @@ const BLOCKS: Record<string, () => BoundProgram> = {
 describe('the gradient of a block agrees with differences of the block', () => {
   it.each(Object.entries(BLOCKS))('with %s', async (_, make) => {
     const bound = make();
-    const values = { run: { rows: B, length: S }, sides: new Map(), stateSize: C, past: 0 };
+    const values = {
+      run: { rows: B, length: S },
+      sides: new Map(),
+      stateSize: C,
+      past: 0,
+      feedsNibbles: true,
+    };
     const asked = [...bound.weights.keys()].filter((name) => /^w|router/.test(name));
     const roles = asked.map((weight) => {
       return { weight, name: weight, kind: 'linear', sublayer: null } as const;
@@ -186,6 +192,7 @@ describe('the gradient of a block agrees with differences of the block', () => {
       predictions: 22,
       accumulate: false,
       kinds: ['linear'],
+      feedsNibbles: true,
       maxBufferBytes: 2 ** 24,
     });
     expect(gradients.obstacle).toBeNull();
@@ -217,6 +224,7 @@ describe('the gradient of a block agrees with differences of the block', () => {
         predictions: 22,
         accumulate: false,
         kinds: ['linear', 'norm'],
+        feedsNibbles: true,
         maxBufferBytes: 2 ** 24,
       });
       return gradients.block(1, run).bound;

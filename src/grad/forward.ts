@@ -31,6 +31,8 @@ export interface RunValues {
   stateSize: number;
   /** Positions of a static cache; 0 without one. */
   past: number;
+  /** Tensors of 4-bit integers can be fed; otherwise their floats are. */
+  feedsNibbles: boolean;
 }
 
 export interface ForwardGraph {
@@ -54,7 +56,7 @@ export interface ForwardGraph {
  */
 export function forwardGraph(
   bound: BoundProgram,
-  { run, sides, stateSize, past }: RunValues,
+  { run, sides, stateSize, past, feedsNibbles }: RunValues,
   through: readonly string[],
   asked: ReadonlySet<string>,
 ): ForwardGraph {
@@ -74,7 +76,7 @@ export function forwardGraph(
   const written = folded.opsets.get('') ?? folded.opsets.get('ai.onnx') ?? 1;
   // DequantizeLinear takes blocks in newer operator sets only.
   const typeOf = (value: string): DataType => values.get(value)?.type ?? DataType.undefined;
-  const onDevice = nodes.some((node) => dequantisesOnDevice(node, typeOf));
+  const onDevice = nodes.some((node) => dequantisesOnDevice(node, typeOf, feedsNibbles));
   const raises = onDevice && written < RAISED_OPSET && canRaise(nodes, written);
   const b = new Builder(values, { opset: raises ? RAISED_OPSET : written });
   const recipes = new Map<string, WeightRecipe>();
@@ -89,7 +91,7 @@ export function forwardGraph(
   for (const original of nodes) {
     if (ROUNDING.has(original.op) && original.inputs.some((x) => path.has(x)))
       throw unknownForm(original, 'where its integers are used like this');
-    const weights = { asked, recipes, floats };
+    const weights = { asked, recipes, floats, feedsNibbles };
     const same = renamed(original, names);
     const node = expertsInFloats(b, same, weights) ?? same;
     const product = dequantised(b, node, weights);

@@ -23,6 +23,7 @@ const OPTIONS: GradientOptions = {
   predictions: 14,
   accumulate: true,
   kinds: ['linear', 'norm'],
+  feedsNibbles: true,
   maxBufferBytes: 2 ** 27,
 };
 

@@ -46,6 +46,8 @@ export interface GradientOptions {
   kinds: readonly WeightKind[];
   /** Largest binding of the device in bytes: gradients of larger matrices come in parts. */
   maxBufferBytes: number;
+  /** The device takes tensors of 4-bit integers as inputs; otherwise their floats are fed. */
+  feedsNibbles: boolean;
 }
 
 /**
@@ -74,6 +76,7 @@ export function makeGradientPrograms(
     sides: remember(shapes, nameOf(run), () => sideValues(programs, run)),
     stateSize: programs.stateSize,
     past: programs.staticPast ? run.length : 0,
+    feedsNibbles: options.feedsNibbles,
   });
   // Blocks of one class may read different masks, whose contents become part of the program.
   const contents = new Map<string, number>();

@@ -23,6 +23,7 @@ async function opened(name: string) {
     predictions,
     accumulate: false,
     kinds: [],
+    feedsNibbles: true,
     maxBufferBytes: 2 ** 27,
   });
   const driver = await Driver.open(programs, folder);

@@ -109,7 +109,9 @@ function softmaxOf({ b }: ForwardGraph, nll: string): Softmax {
   };
 }
 
-/** True at the target of every position, (B, S - 1, V). Compared as int32: int64 runs on the CPU. */
+/**
+ * True at the target of every position, (B, S - 1, V). Compared as int32: int64 runs on the CPU.
+ */
 function hits(b: Builder, targets: string, vocabulary: number): string {
   return b.compare('Equal', b.cast(targets, DataType.int32), iota(b, vocabulary));
 }

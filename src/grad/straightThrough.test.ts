@@ -149,6 +149,7 @@ describe('an int8 model', () => {
       predictions: run.rows * (run.length - 1),
       accumulate: false,
       kinds: ['linear'],
+      feedsNibbles: true,
       maxBufferBytes: 2 ** 27,
     });
     expect(gradients.obstacle).toBeNull();

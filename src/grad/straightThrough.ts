@@ -12,8 +12,8 @@ const COLUMNS_SINCE = 13;
 
 /**
  * Replaces DynamicQuantizeLinear and the integer products that read it, and pairs of QuantizeLinear
- * and DequantizeLinear. With the scale of the activations taken as 1, what multiplies the product by
- * it afterwards stays. Forms that are not known stay, to be refused by name.
+ * and DequantizeLinear. With the scale of the activations taken as 1, what multiplies the product
+ * by it afterwards stays. Forms that are not known stay, to be refused by name.
  * @returns how many products and pairs became floats.
  */
 export function passStraightThrough(model: Model): number {

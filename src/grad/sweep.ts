@@ -10,7 +10,7 @@ import { operatorName, type RuleContext } from './rules/rule.ts';
 import { ruleOf, STOPS } from './rules/table.ts';
 
 /** A summand of dL/dW: transpose(left) x right of (T, m) and (T, n). */
-export interface Product {
+interface Product {
   left: string;
   right: string;
 }

@@ -36,7 +36,9 @@ export function formatPpl(nll: number, decimalsOfPower = 1): string {
 export const formatOriginal = (nll: number): string =>
   Number.isFinite(nll) ? formatPpl(nll) : 'none';
 
-/** That of a plan beside an original of this NLL: without numbers of the original, it may have none. */
+/**
+ * That of a plan beside an original of this NLL: without numbers of the original, it may have none.
+ */
 export const formatPruned = (nll: number, original: number | undefined): string =>
   original === undefined || Number.isFinite(original) ? formatPpl(nll) : formatOriginal(nll);
 

@@ -7,7 +7,9 @@ import { makeWebLoader } from '../runtime/device/ort.web.ts';
 import { asThreadMeasurement, measureThreads } from '../runtime/device/threads.ts';
 import { VERSION } from '../version.ts';
 
-/** Increased when the measurement changes, so that remembered results of older ones are not used. */
+/**
+ * Increased when the measurement changes, so that remembered results of older ones are not used.
+ */
 const REVISION = 1;
 /** Another week, another state of the machine, ms. */
 const KEPT_MS = 7 * 24 * 3600 * 1000;

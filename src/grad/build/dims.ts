@@ -5,7 +5,7 @@ import { EspalierError } from '../../errors.ts';
 export type Dims = readonly number[];
 
 /** `[2, 3]` as text for messages. */
-export const inWords = (dims: Dims): string => `[${dims.join(', ')}]`;
+const inWords = (dims: Dims): string => `[${dims.join(', ')}]`;
 
 export function sameDims(a: Dims, b: Dims): boolean {
   return a.length === b.length && a.every((d, k) => d === b[k]);

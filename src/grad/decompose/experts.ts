@@ -64,7 +64,9 @@ function activated(at: Fused, x: string): string {
   return kind === 'identity' ? x : at.fail(`its activation is ${kind}`);
 }
 
-/** min(g, limit) sigmoid(alpha g) (clamp(l, limit) + beta), g and l in turn or one after the other. */
+/**
+ * min(g, limit) sigmoid(alpha g) (clamp(l, limit) + beta), g and l in turn or one after the other.
+ */
 function swiglu(at: Fused, x: string): string {
   const { b } = at;
   const fusion = at.int('swiglu_fusion', 0);

@@ -1,4 +1,5 @@
-// A fused operator on its way to primitive ones: its operands by name, and the nodes that replace it.
+// A fused operator on its way to primitive ones: its operands by name, and the nodes that replace
+// it.
 
 import type { Node } from '../../onnx/graph.ts';
 import type { Builder } from '../build/builder.ts';

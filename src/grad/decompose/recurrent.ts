@@ -76,7 +76,8 @@ const cumulative: Decomposition = (at) => {
  * the state is S(t) = exp G(t) S(0) + sum over i <= t of exp(G(t) - G(i)) k(i) u(i)', and
  * u = beta (v - what the decayed state holds for k): (I + A) u = beta (v - exp G k' S(0)) with
  * A(t, i) = beta(t) exp(G(t) - G(i)) k(t)'k(i) for i < t. Rules without a correction have u = v.
- * @source Yang et al., "Gated Delta Networks", arXiv 2412.06464, section 3 (the chunk is the window)
+ * @source Yang et al., "Gated Delta Networks", arXiv 2412.06464, section 3 (the chunk is the
+ * window)
  */
 const linearAttention: Decomposition = (at) => {
   const { b } = at;

@@ -126,7 +126,7 @@ export function wave(dims: readonly number[], phase: number, size = 1, level = 0
 }
 
 /** Elements of a constant that the builder made. */
-export function contents(b: Builder, name: string): readonly number[] | null {
+function contents(b: Builder, name: string): readonly number[] | null {
   const tensor = b.initializers.get(name);
   if (!tensor || !(tensor.data instanceof Uint8Array)) return null;
   const view = new DataView(tensor.data.slice().buffer);

@@ -30,7 +30,9 @@ export async function namedFiles(folder: Folder, configs: readonly string[]): Pr
   return found;
 }
 
-/** What to say of files that genai_config.json names and the folder lacks; null when all are there. */
+/**
+ * What to say of files that genai_config.json names and the folder lacks; null when all are there.
+ */
 export async function missingNamedFiles(
   folder: Folder,
   configs: readonly string[],

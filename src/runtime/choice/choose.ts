@@ -26,7 +26,7 @@ import { type Contenders, compareDevices } from './compare.ts';
 import { comparisonWords, placed } from './words.ts';
 
 /** Where choices are kept between visits; what comes back is of unknown origin. */
-export interface ChoiceMemory {
+interface ChoiceMemory {
   recall(key: string): Promise<unknown>;
   remember(key: string, choice: DeviceChoice): Promise<void>;
 }

@@ -111,6 +111,8 @@ export interface Engine {
   readonly onHost: boolean;
   /** float16 programs can run here. */
   readonly float16: boolean;
+  /** Tensors of 4-bit integers can be fed. */
+  readonly feedsNibbles: boolean;
   /**
    * External data may be given as a Blob, which is read range by range while the weights travel to
    * the device.

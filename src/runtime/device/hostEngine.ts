@@ -38,6 +38,7 @@ export interface HostDevice {
   /** Largest typed array in bytes. */
   readonly maxBufferBytes: number;
   readonly maxGraphBytes: number;
+  readonly feedsNibbles: boolean;
   readonly loadCopies: number;
   readonly diskCopies: number | null;
   /** Of every session. */
@@ -80,6 +81,7 @@ export class HostEngine implements Engine {
   readonly maxGraphBytes: number;
   readonly loadCopies: number;
   readonly float16 = true;
+  readonly feedsNibbles: boolean;
   readonly streamsBlobs = false;
   readonly diskCopies: number | null;
   readonly onHost = true;
@@ -97,6 +99,7 @@ export class HostEngine implements Engine {
     this.version = runtime.version;
     this.maxBufferBytes = device.maxBufferBytes;
     this.maxGraphBytes = device.maxGraphBytes;
+    this.feedsNibbles = device.feedsNibbles;
     this.loadCopies = device.loadCopies;
     this.diskCopies = device.diskCopies;
     this.options = device.sessionOptions;

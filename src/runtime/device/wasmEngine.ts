@@ -27,6 +27,7 @@ export async function openWasm(loader: OrtLoader, build: WasmBuild = 'plain'): P
     kind: 'wasm',
     name: threads > 1 ? `CPU (wasm, ${threads} threads)` : 'CPU (wasm)',
     maxBufferBytes: MAX_BUFFER_BYTES,
+    feedsNibbles: true,
     maxGraphBytes: MAX_GRAPH_BYTES,
     // The files lie in memory while they are copied into the heap.
     loadCopies: 2,

@@ -89,6 +89,7 @@ export class WebgpuEngine implements Engine {
   readonly diskCopies = null;
   readonly onHost = false;
   readonly float16: boolean;
+  readonly feedsNibbles = true;
   readonly streamsBlobs: boolean;
   readonly device: GPUDevice;
   private readonly runtime: OrtRuntime;

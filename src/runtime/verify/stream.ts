@@ -1,6 +1,6 @@
 // Reads the residual stream of a graph as it is in its file: what is added to it and what scales
-// it, from the embedding to the head. It shares nothing with the search for cuts and sublayers, so that
-// a check can hold one against the other.
+// it, from the embedding to the head. It shares nothing with the search for cuts and sublayers, so
+// that a check can hold one against the other.
 
 import { dependencies } from '../../onnx/captures.ts';
 import type { Graph, Node } from '../../onnx/graph.ts';

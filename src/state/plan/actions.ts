@@ -49,8 +49,8 @@ export interface PlanActions {
   /** Removes exactly these, as from a file; locks of other blocks stay. */
   setRemoved(removed: readonly Unit[]): void;
   /**
-   * Follows plan and workspace of the address bar after someone edited it; an address that cannot be read is
-   * written anew.
+   * Follows plan and workspace of the address bar after someone edited it; an address that cannot
+   * be read is written anew.
    */
   followAddress(): void;
 }

@@ -45,8 +45,8 @@ export function sides({ result }: Measured): VariantMeasure[] {
 }
 
 /**
- * No block makes up for time that the others take: a line that would be below zero without blocks is
- * noise, and would promise gains above original blocks / pruned blocks.
+ * No block makes up for time that the others take: a line that would be below zero without blocks
+ * is noise, and would promise gains above original blocks / pruned blocks.
  */
 function throughZero(
   line: LatencyFit,
@@ -61,8 +61,8 @@ function throughZero(
 /**
  * The speed of a model of `blocks` blocks by the line through `known`, where `like` says which
  * settings and device. The points are paired gains on one original, so that a machine that was
- * slower for a while does not bend the line. Runs of warm-up and repeats may differ: they change the
- * noise, not the mean. Null while fewer than two sizes are known.
+ * slower for a while does not bend the line. Runs of warm-up and repeats may differ: they change
+ * the noise, not the mean. Null while fewer than two sizes are known.
  */
 export function predict(
   known: Iterable<Measured>,

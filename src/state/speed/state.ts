@@ -26,7 +26,9 @@ export interface Measured {
   dtype?: ExportDtype;
   /** Of all measurements with this key, where they could be pooled; else of the newest. */
   result: MeasureResult;
-  /** The gain of each measurement that is pooled in `result`, oldest first; absent for a single one. */
+  /**
+   * The gain of each measurement that is pooled in `result`, oldest first; absent for a single one.
+   */
   gains?: readonly Gain[];
   /**
    * Tokens/s that earlier measurements of other plans predicted for this one, or null when they
@@ -65,7 +67,9 @@ export interface SpeedSlice {
   progress: Progress | null;
   /** What the meter remarked during the job that runs. */
   notes: readonly string[];
-  /** Measurements of this model by key, oldest first. */
+  /**
+   * Measurements of this model by key, oldest first.
+   */
   known: ReadonlyMap<string, Measured>;
   /** How fast each device was with the model that it measured last; stays when another is opened. */
   paces: ReadonlyMap<DeviceAsked, Pace>;

@@ -68,7 +68,9 @@ export function commonest(ways: Iterable<string>): string | null {
  * not.
  */
 export interface Rebased {
-  /** The gain times the throughput of the original, tokens/s; with the ends of the gain's interval. */
+  /**
+   * The gain times the throughput of the original, tokens/s; with the ends of the gain's interval.
+   */
   throughput: number;
   ends: readonly [number, number];
   /** Tokens/s; null where it is unknown. */

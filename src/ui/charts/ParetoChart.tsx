@@ -1,5 +1,5 @@
-// Gain over the original against perplexity of the variants, with the intervals of the gains and the
-// Pareto front of those that were measured.
+// Gain over the original against perplexity of the variants, with the intervals of the gains and
+// the Pareto front of those that were measured.
 
 import {
   CartesianGrid,

@@ -60,7 +60,8 @@ function Rates({
   view: SpeedView;
   figures: Figures;
 }) {
-  // The numbers of the Variants table, on one original: those of other minutes would contradict them.
+  // The numbers of the Variants table, on one original: those of other minutes would contradict
+  // them.
   const rows = useStudio(variantRows);
   const ofPlan = rows.find((row) => row.present)?.rebased;
   const ofOriginal = rows.find((row) => row.key === '')?.rebased;

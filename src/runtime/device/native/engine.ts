@@ -20,6 +20,8 @@ export async function openNative(loader: OrtLoader): Promise<HostEngine> {
     name: `CPU (native, ${threads} ${threads === 1 ? 'thread' : 'threads'})`,
     maxBufferBytes: MAX_BUFFER_BYTES,
     maxGraphBytes: Number.POSITIVE_INFINITY,
+    // The binding of onnxruntime-node makes no tensors of them.
+    feedsNibbles: false,
     // The bytes that are given, ONNX Runtime's copy, and the weights packed for its kernels.
     loadCopies: 3,
     diskCopies: 1.5,

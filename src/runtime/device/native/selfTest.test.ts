@@ -1,4 +1,5 @@
-// The self-test of the native CPU device, and which graphs it keeps away from it. Faults are put in.
+// The self-test of the native CPU device, and which graphs it keeps away from it. Faults are put
+// in.
 
 import { expect, test } from 'vitest';
 import { openModel } from '../../../model/open/open.ts';
