@@ -31,8 +31,27 @@ export interface SourceData {
     /** `angular[n - 1][l]`: n contiguous blocks from block l on; N - n + 1 values. */
     angular: number[][];
   };
+  /**
+   * From the gradient of the mean NLL over all predicted tokens of all windows: sums of
+   * abs(W dL/dW), the absolute value taken after that sum, accumulated in float64.
+   */
+  taylor: {
+    /** The mean NLL, in nats. */
+    loss: number;
+    /** Over linear matrices. */
+    linear: TaylorSums;
+    /** The same with the norm vectors. */
+    withNorms: TaylorSums;
+  };
   /** Mean NLLs in nats from a table of another tool; NaN for blocks that it leaves out. */
   file: Scores;
+}
+
+/** By block: of the whole block, and of each sublayer, null where they cannot be told apart. */
+export interface TaylorSums {
+  block: number[];
+  attention: (number | null)[];
+  ffn: (number | null)[];
 }
 
 export type SourceName = keyof SourceData;
@@ -42,6 +61,7 @@ export const MEASURED_SOURCES = {
   /** `onWindows`: from runs on the calibration windows; otherwise from the weights alone. */
   magnitudes: { onWindows: false },
   hidden: { onWindows: true },
+  taylor: { onWindows: true },
 } as const satisfies { readonly [S in SourceName]?: { readonly onWindows: boolean } };
 
 export type MeasuredSource = keyof typeof MEASURED_SOURCES;
@@ -78,6 +98,16 @@ interface Spec<S extends SourceName> {
    * to remove, in every criterion; NaN or missing where there is none.
    */
   scores(data: SourceData[S], options: CriterionOptions): Scores;
+  /**
+   * One score per block, of its attention or feed-forward; null where they cannot be told apart.
+   */
+  sublayerScores?(
+    data: SourceData[S],
+    options: CriterionOptions,
+    sublayer: 'attention' | 'ffn',
+  ): readonly (number | null)[];
+  /** The mean NLL in nats whose gradient it takes. */
+  loss?(data: SourceData[S]): number;
   /** Blocks, least important first, where it is not simply that of the scores. */
   order?(data: SourceData[S]): readonly number[];
   /** False where the model gave no numbers: its scores then rank nothing. Absent: always true. */
@@ -98,6 +128,10 @@ const KIM = 'Kim et al., Shortened LLaMA (2024)';
 /** False where a hidden state of the original was not finite; NaN there, null in a JSON file. */
 export const hasFiniteStates = ({ blockInfluence, angular }: SourceData['hidden']): boolean =>
   [blockInfluence, ...angular].every((scores) => scores.every(Number.isFinite));
+
+/** False where a gradient was not finite. */
+export const hasFiniteScores = ({ linear, withNorms }: SourceData['taylor']): boolean =>
+  [...linear.block, ...withNorms.block].every(Number.isFinite);
 
 const ROWS = [
   {
@@ -136,6 +170,20 @@ const ROWS = [
     formula: 'sum of W^2, not its root, over the linear matrices of block n',
     source: `${KIM}, section 3.1`,
     scores: ({ l2, l2WithNorms }, { norms }) => (norms ? l2WithNorms : l2),
+  },
+  {
+    name: 'taylor',
+    label: 'Taylor',
+    needs: 'taylor',
+    option: 'norms',
+    withEndsLocked: 'Taylor+',
+    formula: 'sum of abs(W dL/dW) over the linear matrices of block n, L = mean NLL on the windows',
+    source: `${KIM}, section 3.1`,
+    scores: ({ linear, withNorms }, { norms }) => (norms ? withNorms : linear).block,
+    sublayerScores: ({ linear, withNorms }, { norms }, sublayer) =>
+      (norms ? withNorms : linear)[sublayer],
+    loss: ({ loss }) => loss,
+    isRanking: hasFiniteScores,
   },
   {
     name: 'block-influence',

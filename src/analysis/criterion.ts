@@ -89,6 +89,13 @@ export interface KnownCriterion {
    */
   spans: readonly (readonly number[])[] | null;
   take(options: CriterionOptions): Take;
+  /** Of criteria that score sublayers too: as `Criterion.sublayerScores`. */
+  sublayerScores?(
+    options: CriterionOptions,
+    sublayer: 'attention' | 'ffn',
+  ): readonly (number | null)[];
+  /** Of criteria from a gradient: the mean NLL in nats that it is of. */
+  loss?: number;
 }
 
 /** @param data of the source that the criterion needs */
@@ -96,12 +103,21 @@ export function known(criterion: Criterion, data: SourceData[SourceName]): Known
   const scores = (options: CriterionOptions) => criterion.scores(data, options);
   const isRanking = criterion.isRanking?.(data) ?? true;
   const spans = (isRanking && criterion.contiguous?.spans(data)) || null;
-  if (!isRanking) return { criterion, scores, isRanking, spans, take: () => () => [] };
-  return {
+  const { sublayerScores, loss } = criterion;
+  const found = {
     criterion,
     scores,
     isRanking,
     spans,
+    ...(sublayerScores && {
+      sublayerScores: (options: CriterionOptions, sublayer: 'attention' | 'ffn') =>
+        sublayerScores(data, options, sublayer),
+    }),
+    ...(loss && { loss: loss(data) }),
+  };
+  if (!isRanking) return { ...found, take: () => () => [] };
+  return {
+    ...found,
     take: (options) =>
       spans
         ? takeNeighbours(spans)

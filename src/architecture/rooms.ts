@@ -14,7 +14,7 @@ export const ARROWS = {
   contract: ['analysis', 'text', 'model'],
   files: ['onnx', 'model'],
   node: ['onnx', 'model'],
-  runtime: ['onnx', 'analysis', 'text', 'model', 'contract'],
+  runtime: ['onnx', 'analysis', 'text', 'model', 'grad', 'contract'],
   speed: ['analysis', 'contract'],
   bridge: ['contract', 'speed'],
   offline: ['contract'],

@@ -36,10 +36,11 @@ afterAll(() => {
   rmSync(temporary, { recursive: true, force: true });
 });
 
+/** Of whole blocks. */
+type OfBlocks = Omit<CriterionReport, 'scores'> & { scores: number[] };
+
 /** The report, and what was said beside it. */
-async function report<T = CriterionReport>(
-  ...words: string[]
-): Promise<{ found: T; said: string }> {
+async function report<T = OfBlocks>(...words: string[]): Promise<{ found: T; said: string }> {
   lines.length = 0;
   expect(
     await score([samplePath(), '--model', 'onnx/model.onnx', ...words, '--json', at('out.json')]),
@@ -131,7 +132,7 @@ describe('score --criterion', () => {
   test.each([
     [
       ['--criterion', 'magnitude'],
-      '--criterion is one of ppl, mag-l1, mag-l2, block-influence, angular',
+      '--criterion is one of ppl, mag-l1, mag-l2, taylor, block-influence, angular',
     ],
     [['--criterion', 'angular'], 'Give either --text <file> or --windows <json>.'],
     [['--criterion', 'ppl', '--norms', '--text', 'x'], '--norms needs'],

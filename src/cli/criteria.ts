@@ -12,7 +12,9 @@ import { isOnWindows, type KnownCriterion, known } from '../analysis/criterion.t
 import { hasNumbers, pplWords } from '../analysis/perplexity.ts';
 import type { Measure, ScoreResult, SublayersResult } from '../contract/score.ts';
 import type { OpenedModel } from '../model/open/open.ts';
+import { unitsObstacle } from '../model/structure/removable.ts';
 import { measureSource, type SourceContext } from '../runtime/criteria/sources.ts';
+import { blockOf, type Sublayer, sublayerUnit, type Unit } from '../units.ts';
 import { UsageError } from './args.ts';
 import type { Options } from './options.ts';
 import { megabytes, showProgress } from './output.ts';
@@ -33,6 +35,12 @@ const withOption = (option: keyof CriterionOptions): string =>
     COMPUTED.filter((one) => one.option === option),
     'or',
   );
+
+/** Criteria that score sublayers: "ppl or taylor". */
+export const OF_SUBLAYERS = named(
+  COMPUTED.filter((one) => one.needs === 'curve' || one.sublayerScores),
+  'or',
+);
 
 /** Criteria that need no windows: "mag-l1 and mag-l2". */
 export const OF_WEIGHTS = named(
@@ -96,16 +104,26 @@ export async function measureCriterion(
   return { ...known(criterion, curve), ...(curve.warnings && { warnings: curve.warnings }) };
 }
 
-/** Scores of whole blocks by a criterion other than perplexity; low = safe to remove. */
+/** What `--unit` asks for. */
+export type UnitName = 'block' | 'attention' | 'ffn';
+
+/** Scores by a criterion other than perplexity; low = safe to remove. */
 export interface CriterionReport {
   criterion: CriterionName;
-  /** With `contiguous` n above 1: of the n blocks from each block on, N - n + 1 of them. */
-  scores: readonly number[];
+  /** The sublayer that `scores` are of; absent for whole blocks. */
+  unit?: Sublayer;
+  /** Of criteria from a gradient: the mean NLL in nats that it is of. */
+  loss?: number;
   /**
-   * Blocks (with `contiguous` above 1 the first block of each window), lowest score first; those
-   * that cannot be removed are missing. Empty where the model gave no numbers.
+   * By block. With `contiguous` n above 1: of the n blocks from each block on, N - n + 1 of them.
+   * Null for a sublayer that cannot be told apart.
    */
-  order: number[];
+  scores: readonly (number | null)[];
+  /**
+   * Blocks (with `contiguous` above 1 the first block of each window) or sublayers, lowest score
+   * first; those that cannot be removed are missing. Empty where the model gave no numbers.
+   */
+  order: Unit[];
   /** Why it did not, in sentences. */
   warnings?: string[];
   seconds: number;
@@ -121,22 +139,32 @@ export interface CriterionReport {
 export async function scoreByCriterion(
   criterion: Criterion,
   options: CriterionOptions,
+  unit: UnitName,
   context: Pick<SourceContext, 'opened' | 'onWindows'>,
 ): Promise<Omit<CriterionReport, 'seconds'>> {
   const found = await measureCriterion(criterion, context);
-  const { spans, bytesRead, isRanking, warnings } = found;
-  const scores = found.scores(options);
-  const stays = fixed(context.opened);
+  const { spans, bytesRead, isRanking, warnings, loss } = found;
+  const scores =
+    unit === 'block' ? found.scores(options) : (found.sublayerScores?.(options, unit) ?? []);
+  const stays = unit === 'block' ? fixed(context.opened) : fixedSublayers(context.opened, unit);
   const count = criterion.contiguous ? options.span : 1;
   const blocked = [...scores.keys()].filter((first) =>
     stays.some((block) => block >= first && block < first + count),
   );
+  const order = isRanking
+    ? criterionOrder(
+        scores.map((score) => score ?? Number.NaN),
+        blocked,
+      )
+    : [];
   return {
     criterion: criterion.name,
+    ...(unit !== 'block' && { unit: SUBLAYERS[unit] }),
     ...(criterion.option === 'norms' && { norms: options.norms }),
+    ...(loss !== undefined && { loss }),
     ...(criterion.contiguous && { contiguous: count }),
     scores,
-    order: isRanking ? criterionOrder(scores, blocked) : [],
+    order: unit === 'block' ? order : order.map((block) => sublayerUnit(block, SUBLAYERS[unit])),
     ...(criterion.contiguous && { best: spans && bestWindow(spans, count, stays) }),
     ...(warnings && { warnings }),
     ...(bytesRead !== undefined && { bytesRead }),
@@ -148,6 +176,15 @@ function fixed({ structure }: OpenedModel): number[] {
   return structure.blocks
     .filter(({ unremovable }) => unremovable !== null)
     .map(({ index }) => index);
+}
+
+export const SUBLAYERS = { attention: 'attn', ffn: 'ffn' } as const;
+
+/** Blocks whose sublayer cannot be removed alone. */
+function fixedSublayers({ summary, structure }: OpenedModel, unit: 'attention' | 'ffn'): number[] {
+  return [...structure.blocks.keys()].filter(
+    (block) => unitsObstacle(summary.blocks, [sublayerUnit(block, SUBLAYERS[unit])]) !== null,
+  );
 }
 
 const windowsOf = ({ windows, device }: Pick<ScoreResult, 'windows' | 'device'>): string =>
@@ -206,10 +243,9 @@ export function criterionLines({
       ? ''
       : ` over linear matrices${norms ? ' and norm vectors' : ''}, ` +
         `${megabytes(bytesRead)} read`;
-  const lines = [
-    ...warnings,
-    `${criterion}${of}: ${(scores[order[0] ?? 0] ?? Number.NaN).toPrecision(5)} at the lowest`,
-  ];
+  const [first] = order;
+  const lowest = scores[first === undefined ? 0 : blockOf(first)] ?? Number.NaN;
+  const lines = [...warnings, `${criterion}${of}: ${lowest.toPrecision(5)} at the lowest`];
   if (contiguous === 1) return [...lines, ...orderLines(order)];
   const last = best ? best.first + best.count - 1 : 0;
   return [

@@ -11,6 +11,7 @@ import type {
 } from '../contract/score.ts';
 import { EspalierError } from '../errors.ts';
 import { runtimeOf } from '../runtime/device/ort.ts';
+import { taylorMemory } from '../runtime/gradients/taylor.ts';
 import { calibrate, folderTokenizer } from '../runtime/score/calibration.ts';
 import type { SublayersCurve } from '../runtime/score/curve.ts';
 import { type Sublayer, sublayerOf } from '../units.ts';
@@ -21,8 +22,10 @@ import {
   CRITERION_OPTIONS,
   criterionLines,
   curveLines,
+  OF_SUBLAYERS,
   OF_WEIGHTS,
   readCriterion,
+  SUBLAYERS,
   scoreByCriterion,
   sublayersLines,
 } from './criteria.ts';
@@ -47,7 +50,7 @@ const OPTIONS = {
     value: 'name',
     choices: ['block', 'attention', 'ffn'],
     default: 'block',
-    help: 'what to score: whole blocks, or one sublayer of each by ppl',
+    help: `what to score: whole blocks, or one sublayer of each by ${OF_SUBLAYERS}`,
   },
   ...CONTIGUOUS_OPTION,
   ...CALIBRATION_OPTIONS,
@@ -92,8 +95,10 @@ async function run(
   const { unit, remove: removed } = values;
   const { criterion, options } = readCriterion(values, given);
   const ofCurve = criterion.needs === 'curve';
-  if (unit !== 'block' && !ofCurve)
-    throw new UsageError('--unit needs --criterion ppl; other criteria score whole blocks.');
+  if (unit !== 'block' && !ofCurve && !criterion.sublayerScores)
+    throw new UsageError(
+      `--unit needs --criterion ${OF_SUBLAYERS}; other criteria score whole blocks.`,
+    );
   if (removed.length > 0 && (!ofCurve || unit !== 'block'))
     throw new UsageError(
       '--remove measures a plan beside the curve of blocks: leave out --criterion and --unit.',
@@ -111,7 +116,7 @@ async function run(
       const onWindows = async () => {
         throw new EspalierError('bug', `${criterion.name} asked for windows it does not need.`);
       };
-      const found = await scoreByCriterion(criterion, options, { opened, onWindows });
+      const found = await scoreByCriterion(criterion, options, unit, { opened, onWindows });
       const report = { ...found, seconds: seconds() };
       finish(values.json, report, criterionLines(report));
       return 0;
@@ -132,10 +137,10 @@ async function run(
     const { session, engine, selfTest, notes: routeNotes } = await openSession(opened, values);
     for (const text of [...routeNotes, ...notes]) note(text);
     await session.setBudget(values.budget);
-    const memory = session.memory(
-      windows.length,
-      Math.max(...windows.map((window) => window.length)),
-    );
+    const memory =
+      criterion.needs === 'taylor'
+        ? taylorMemory({ ...session.model, structure: opened.structure, windows })
+        : session.memory(windows.length, Math.max(...windows.map((window) => window.length)));
     if (memory.streaming)
       note(
         `Weights are streamed: ${megabytes(memory.bytesRead ?? 0)} are read, at most ` +
@@ -155,13 +160,13 @@ async function run(
     };
     if (!ofCurve) {
       const onWindows = async () => ({ session, windows });
-      const found = await scoreByCriterion(criterion, options, { opened, onWindows });
+      const found = await scoreByCriterion(criterion, options, unit, { opened, onWindows });
       const report = { ...doubted(found, warnings), ...ran, seconds: seconds() };
       finish(values.json, report, criterionLines(report));
     } else if (unit !== 'block') {
       const report = sublayersOf(
         doubted(await session.scoreSublayers(windows, undefined, onEvent), warnings),
-        unit === 'attention' ? 'attn' : 'ffn',
+        SUBLAYERS[unit],
         ran,
         seconds(),
       );

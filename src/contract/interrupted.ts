@@ -9,7 +9,7 @@ import type { SearchParameters } from './search.ts';
  */
 export interface Interrupted {
   key: string;
-  job: 'score' | 'parts' | 'search';
+  job: 'score' | 'parts' | 'search' | 'taylor';
   /** The settings it was started with. */
   settings: ScoreSettings;
   search: SearchParameters | null;

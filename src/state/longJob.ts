@@ -36,6 +36,7 @@ type Asked = Pick<Interrupted, 'settings' | 'search'>;
 const ASKED: Record<Interrupted['job'], (state: StudioState) => Asked | null> = {
   score: ({ score }) => ({ settings: score.settings, search: null }),
   parts: (state) => ({ settings: curveSettings(state), search: null }),
+  taylor: (state) => ({ settings: curveSettings(state), search: null }),
   search({ search: { path } }) {
     if (!path) return null;
     const { settings, ...search } = path.request;

@@ -137,7 +137,7 @@ export const JOBS = {
     share: ({ criteria }) => criteria.progress,
     again: { command: 'compare-criteria', label: 'Compare again' },
     takesLessMemory: false,
-    checkpoint: null,
+    checkpoint: 'taylor',
     isLostOnLeaving: false,
   },
   stability: {

@@ -183,7 +183,12 @@ export const SUBLAYERS = {
 
 export const INTERRUPTED = {
   label: 'Interrupted job',
-  names: { score: 'Scoring', parts: 'Scoring of sublayers', search: 'The search' },
+  names: {
+    score: 'Scoring',
+    parts: 'Scoring of sublayers',
+    search: 'The search',
+    taylor: 'Taylor',
+  },
   was: (name: string, percent: number, ago: string) =>
     `${name} was interrupted at ${percent} %, ${ago}.`,
   upTo: (blocks: number) => `up to ${plural(blocks, 'block')}, `,

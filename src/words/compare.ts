@@ -16,7 +16,7 @@ export const CRITERIA_WORDS = {
   chart: 'Chart',
   ranks: 'ranks by the selected criteria',
   ownAxis: ', on its own axis',
-  norms: 'include norm weights in magnitude',
+  norms: 'include norm weights in magnitude and Taylor',
   contiguous: 'Contiguous blocks',
   noSpan: 'too few unlocked blocks in a row',
   pointAt: 'Point at a block for its ranks. Select it to remove it or put it back.',

@@ -215,10 +215,10 @@ export class StudioService implements StudioApi {
       measureSource(source, {
         opened: this.model().opened,
         onWindows: async () => {
-          const { calibration, session } = await this.begin(settings, signal, (event) => {
+          const begun = await this.begin(settings, signal, (event) => {
             if (event.type === 'progress') onEvent(event.progress);
           });
-          return { session, windows: calibration.windows };
+          return { ...begun, windows: begun.calibration.windows };
         },
         signal,
         onProgress: onEvent,

@@ -1,17 +1,35 @@
 // How each source of criteria is measured, for the studio worker and the command line alike.
 
-import { hasFiniteStates, type MeasuredSource } from '../../analysis/criteriaTable.ts';
+import {
+  hasFiniteScores,
+  hasFiniteStates,
+  type MeasuredSource,
+} from '../../analysis/criteriaTable.ts';
 import type { SourceResult } from '../../contract/criteria.ts';
+import type { Interrupted } from '../../contract/interrupted.ts';
 import type { Progress } from '../../contract/progress.ts';
 import { measureMagnitudes } from '../../model/criteria/magnitude.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
+import type { CheckpointStore } from '../checkpoint/checkpoint.ts';
+import { measureTaylor } from '../gradients/taylor.ts';
 import { NO_HIDDEN } from '../score/curve.ts';
 import type { ScoreSession } from '../score/session.ts';
+
+interface OnWindows {
+  session: ScoreSession;
+  windows: number[][];
+  /** Runs work that stores how far it is; without it, nothing is stored. */
+  resumable?<T>(
+    job: Interrupted['job'],
+    search: null,
+    work: (store: CheckpointStore) => Promise<T>,
+  ): Promise<T>;
+}
 
 /** What a source may use; windows and session are made when it asks for them. */
 export interface SourceContext {
   opened: OpenedModel;
-  onWindows(): Promise<{ session: ScoreSession; windows: number[][] }>;
+  onWindows(): Promise<OnWindows>;
   signal?: AbortSignal | undefined;
   onProgress(progress: Progress): void;
 }
@@ -19,6 +37,10 @@ export interface SourceContext {
 type Measure<S extends MeasuredSource> = (
   context: SourceContext,
 ) => Promise<Omit<SourceResult<S>, 'seconds'>>;
+
+/** What follows from gradients that are not finite. */
+const NO_TAYLOR = 'the Taylor criterion ranks nothing';
+const NOT_FINITE = `The gradients of this model are not finite, so ${NO_TAYLOR}.`;
 
 const MEASURES: { readonly [S in MeasuredSource]: Measure<S> } = {
   async magnitudes({ opened, signal, onProgress }) {
@@ -39,6 +61,19 @@ const MEASURES: { readonly [S in MeasuredSource]: Measure<S> } = {
     if (hasFiniteStates(data)) return { data };
     const why = await session.whyNoStates(windows, NO_HIDDEN, signal);
     return why === null ? { data } : { data, warnings: [why] };
+  },
+  async taylor({ opened: { structure }, onWindows, signal, onProgress }) {
+    const { session, windows, resumable } = await onWindows();
+    const measure = (store?: CheckpointStore) =>
+      session.alone((model) =>
+        measureTaylor({ ...model, structure, windows, signal, onProgress, store }),
+      );
+    const found = resumable ? resumable('taylor', null, measure) : measure();
+    const { notes, ...data } = await found;
+    const warnings = notes.map((note) => `Gradients: ${note}.`);
+    if (!hasFiniteScores(data))
+      warnings.push((await session.whyNoStates(windows, NO_TAYLOR, signal)) ?? NOT_FINITE);
+    return warnings.length > 0 ? { data, warnings } : { data };
   },
 };
 

@@ -5,7 +5,7 @@ import { EspalierError, throwIfCancelled } from '../../errors.ts';
 import type { BoundProgram, ProgramInput, ScorePrograms } from '../../model/programs/program.ts';
 import type { Folder } from '../../onnx/source.ts';
 import { blockOf, sublayerOf, type Unit } from '../../units.ts';
-import type { Compiled, DeviceTensor, Engine, Feed } from '../device/engine.ts';
+import type { Compiled, DeviceTensor, Engine, Feed, RunOutputs, Shape } from '../device/engine.ts';
 import { byteSize, count, type HostTensor, toFloat32 } from '../device/host.ts';
 import { type HeadSlice, headSlices } from '../weights/headSlices.ts';
 import { sidePrograms } from '../weights/stages.ts';
@@ -17,6 +17,16 @@ export interface PrepareOptions {
   signal?: AbortSignal | undefined;
   onProgram?: ((done: number, total: number) => void) | undefined;
   onBytes?: ((bytes: number) => void) | undefined;
+}
+
+/** What a run reads besides weights and what follows from its windows. */
+export interface ProgramStates {
+  /** (B, S, C) each. */
+  residual?: Feed | undefined;
+  other?: Feed | undefined;
+  gradient?: Feed | undefined;
+  /** Sums of weight gradients over the chunks so far, by part. */
+  parts?: ReadonlyMap<string, Feed>;
 }
 
 /**
@@ -44,7 +54,7 @@ export class Chain {
     this.engine = engine;
     this.weights = new WeightStore(engine, folder);
     this.inputs = new InputValues(programs, engine, async (side, chunk) => {
-      const feeds = await this.feeds(side, chunk);
+      const feeds = await this.feeds(side, chunk, {});
       return (await engine.run(this.session(side), feeds, new Map())).host;
     });
   }
@@ -77,14 +87,14 @@ export class Chain {
 
   /** Token ids to the residual stream (B, S, C). */
   async embed(chunk: Chunk): Promise<DeviceTensor> {
-    return this.residual(this.programs.embed, chunk, null);
+    return this.residual(this.programs.embed, chunk, undefined);
   }
 
   /**
    * A block or a sublayer on one chunk: (B, S, C) -> (B, S, C). The input stays valid; the weights
    * of the block must be loaded.
    */
-  async block(unit: Unit, state: DeviceTensor, chunk: Chunk): Promise<DeviceTensor> {
+  async block(unit: Unit, state: Feed, chunk: Chunk): Promise<DeviceTensor> {
     const bound = this.boundOf(unit);
     if (typeof unit !== 'number') {
       this.ranSublayers = true;
@@ -153,6 +163,19 @@ export class Chain {
   }
 
   /**
+   * One run of any program that was compiled and whose weights are loaded.
+   * @param keep outputs that stay on the device, as `Engine.run`.
+   */
+  async run(
+    bound: BoundProgram,
+    chunk: Chunk,
+    states: ProgramStates,
+    keep: ReadonlyMap<string, Shape>,
+  ): Promise<RunOutputs> {
+    return this.engine.run(this.session(bound), await this.feeds(bound, chunk, states), keep);
+  }
+
+  /**
    * One run of a program that ends in values per predicted token, on a slice of a chunk.
    * @param states final hidden states of the whole chunk: one, or the original's and the pruned
    *   model's for a program that compares them.
@@ -172,11 +195,8 @@ export class Chain {
       ? states
       : states.map((state) => this.engine.slice(state, start, [rows, length, stateSize]));
     try {
-      const { host } = await this.engine.run(
-        this.session(bound),
-        await this.feeds(bound, slice.chunk, ...inputs),
-        new Map(),
-      );
+      const [residual, other] = inputs;
+      const { host } = await this.run(bound, slice.chunk, { residual, other }, new Map());
       return bound.program.outputs.map(({ name }) => this.rowsOf(host.get(name), rows, length - 1));
     } finally {
       if (!whole) for (const input of inputs) input.free();
@@ -184,8 +204,8 @@ export class Chain {
   }
 
   /**
-   * A residual stream of zeros, (B, S, C), for one row unless told: something to time programs with. The caller
-   * frees it.
+   * A residual stream of zeros, (B, S, C), for one row unless told: something to time programs
+   * with. The caller frees it.
    */
   zeroState(length: number, rows = 1): { state: DeviceTensor; free(): void } {
     const type = this.programs.residualType;
@@ -223,17 +243,13 @@ export class Chain {
   private async residual(
     bound: BoundProgram,
     chunk: Chunk,
-    state: DeviceTensor | null,
+    residual: Feed | undefined,
   ): Promise<DeviceTensor> {
     const output = bound.program.outputs.find((o) => o.target.kind === 'residual');
     if (!output) throw new EspalierError('bug', `${bound.program.id} has no residual output.`);
     const dims = [chunk.rows, chunk.length, this.programs.stateSize];
     const keep = new Map([[output.name, { type: output.type, dims }]]);
-    const { device } = await this.engine.run(
-      this.session(bound),
-      await this.feeds(bound, chunk, ...(state ? [state] : [])),
-      keep,
-    );
+    const { device } = await this.run(bound, chunk, { residual }, keep);
     const result = device.get(output.name);
     if (!result || result.dims.join() !== dims.join())
       throw new EspalierError(
@@ -250,20 +266,23 @@ export class Chain {
     return compiled;
   }
 
-  /** @param states residual streams of the programs that read one or two. */
   private async feeds(
     bound: BoundProgram,
     chunk: Chunk,
-    ...states: readonly DeviceTensor[]
+    states: ProgramStates,
   ): Promise<Map<string, Feed>> {
     const feeds = new Map(this.weights.feeds(bound));
     const sides = bound.sides.size > 0 ? await this.inputs.sideValues(chunk) : null;
     const valueFor = (input: ProgramInput): Feed | null | undefined => {
       switch (input.source.kind) {
         case 'residual':
-          return states[0];
+          return states.residual;
         case 'other-residual':
-          return states[1];
+          return states.other;
+        case 'gradient':
+          return states.gradient;
+        case 'weight-gradient':
+          return states.parts?.get(input.source.part);
         case 'side':
           return sides?.get(bound.sides.get(input.name) ?? '');
         default:

@@ -46,36 +46,21 @@ import {
 import { KnownMeasures } from './knownMeasures.ts';
 import { nllPerToken, nllPerWindow } from './planMeasure.ts';
 import { removableBlocks, removableSublayers } from './removableUnits.ts';
+import type {
+  EventOptions,
+  ProgressOptions,
+  SessionModel,
+  SessionOptions,
+} from './sessionOptions.ts';
 import { SessionStates } from './sessionStates.ts';
 
 export type { Curve, SublayersCurve } from './curve.ts';
-
-export interface SessionOptions {
-  /**
-   * Bytes that weights, hidden states, scratch and logits may take together; by default 70 % of
-   * what the device is believed to have.
-   */
-  budgetBytes?: number | undefined;
-  /** Stream the weights although they would fit: for a session that goes over them once. */
-  streamed?: boolean;
-}
-
-interface ProgressOptions {
-  signal: AbortSignal | undefined;
-  onProgress: (progress: Progress) => void;
-  store?: CheckpointStore | undefined;
-}
-
-interface EventOptions {
-  signal: AbortSignal | undefined;
-  onEvent: (event: { type: 'progress'; progress: Progress }) => void;
-  store: CheckpointStore | undefined;
-}
 
 /** One model on one engine. Calls are queued: score and plan never overlap. */
 export class ScoreSession {
   readonly programs: ScorePrograms;
   readonly engine: Engine;
+  private readonly folder: Folder;
   private readonly unremovable: readonly (string | null)[];
   private readonly borrowers: readonly (readonly number[])[];
   private budget: number;
@@ -98,6 +83,7 @@ export class ScoreSession {
   ) {
     this.programs = programs;
     this.engine = engine;
+    this.folder = folder;
     this.unremovable = unremovable;
     this.borrowers = borrowers;
     this.budget = options.budgetBytes ?? defaultBudget(engine.kind, engine.maxBufferBytes);
@@ -209,6 +195,15 @@ export class ScoreSession {
       if (this.known.curve?.hidden) return this.known.curve.hidden;
       const job = await this.prepare('criteria', { signal, onProgress });
       return measureHidden(job, this.programs.blocks.length, onProgress);
+    });
+  }
+
+  /** Gives `work` the engine and the budget to itself: what is on the device is dropped first. */
+  alone<T>(work: (model: SessionModel) => Promise<T>): Promise<T> {
+    return this.exclusive(async () => {
+      this.states.drop();
+      await this.context.dispose();
+      return work(this.model);
     });
   }
 
@@ -340,6 +335,12 @@ export class ScoreSession {
       this.states.drop();
       await this.context.dispose();
     });
+  }
+
+  /** What `alone` gives: all that work of its own needs to run the model. */
+  get model(): SessionModel {
+    const { programs, folder, engine, budget } = this;
+    return { programs, folder, engine, budget };
   }
 
   private get device(): UsedDevice {

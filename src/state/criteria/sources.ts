@@ -9,6 +9,7 @@ import {
   type SourceData,
   type SourceName,
 } from '../../analysis/criteriaTable.ts';
+import { backwardWork, passWork, type Work } from '../estimate/work.ts';
 import type { OpenModel } from '../open/state.ts';
 import type { StudioState } from '../state.ts';
 import { fileScores } from './fileOrders.ts';
@@ -22,6 +23,8 @@ interface MeasuredRow<S extends SourceName> extends SourceRow<S> {
   /** What is measured, beside its progress. */
   title: string;
   cost(model: OpenModel | null): SourceCost;
+  /** What it runs on so many tokens; absent where it runs nothing. */
+  work?(numBlocks: number, tokens: number): Work;
 }
 
 /** What measuring a source does, and how many bytes of weights it reads by itself. */
@@ -55,6 +58,13 @@ export const SOURCES: {
     data: (state) => state.score.curve?.result.hidden ?? measured(state, 'hidden'),
     title: 'Hidden states',
     cost: () => ({ words: 'runs the original once over the windows' }),
+    work: passWork,
+  },
+  taylor: {
+    data: (state) => measured(state, 'taylor'),
+    title: 'Gradients',
+    cost: () => ({ words: 'takes the gradient of the original on the windows' }),
+    work: backwardWork,
   },
   file: { data: fileScores },
 };

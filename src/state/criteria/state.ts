@@ -1,6 +1,11 @@
 // What the page knows of criteria beside each other.
 
-import { CRITERIA, type CriterionName, type MeasuredSource } from '../../analysis/criteriaTable.ts';
+import {
+  CRITERIA,
+  type CriterionName,
+  type MeasuredSource,
+  type SourceData,
+} from '../../analysis/criteriaTable.ts';
 import type { SourceResult } from '../../contract/criteria.ts';
 import type { Progress } from '../../contract/progress.ts';
 import {
@@ -64,11 +69,11 @@ const first: CriteriaSlice = {
 const NAMES = oneOf(...CRITERIA.map(({ name }) => name));
 
 /** A source that is not measured is missing. */
-const sourceOf = <S extends MeasuredSource>(data: Form<SourceResult<S>['data']>) =>
+const sourceOf = (data: Form<SourceData[MeasuredSource]>) =>
   maybe(
-    shape<NonNullable<MeasuredSources[S]>>({
+    shape<NonNullable<MeasuredSources[MeasuredSource]>>({
       curve: orNull(number),
-      result: shape<SourceResult<S>>({ data }),
+      result: shape<SourceResult>({ data }),
     } as never),
   );
 
@@ -81,10 +86,11 @@ export const CRITERIA_SLICE = ofModel<CriteriaSlice>(
     fields: {
       compared: { is: flag },
       measured: {
-        is: shape<MeasuredSources>({
-          magnitudes: sourceOf<'magnitudes'>(SOURCE_FORMS.magnitudes),
-          hidden: sourceOf<'hidden'>(SOURCE_FORMS.hidden),
-        } as never),
+        is: shape<MeasuredSources>(
+          Object.fromEntries(
+            Object.entries(SOURCE_FORMS).map(([source, data]) => [source, sourceOf(data)]),
+          ) as never,
+        ),
         join: (_, own, stored) => ({ ...stored, ...own }),
       },
       shown: { is: listOf(NAMES) },

@@ -18,7 +18,6 @@ import { type Seconds, secondsOf, timesOf, tokensOf } from './times.ts';
 import {
   curveWork,
   evaluationWork,
-  passWork,
   planWork,
   searchWork,
   sublayersWork,
@@ -159,8 +158,9 @@ const DISK = { slow: 2e8, fast: 2e9 } as const;
 
 /** Measuring the source of a criterion: reading the weights, or one pass of the original. */
 function sourceSeconds(state: StudioState, source: MeasuredSource): Seconds | null {
-  const { bytes } = SOURCES[source].cost(modelOf(state));
-  if (bytes === undefined) return onCurve(state, (n, tokens) => ({ most: passWork(n, tokens) }));
+  const { cost, work } = SOURCES[source];
+  if (work) return onCurve(state, (n, tokens) => ({ most: work(n, tokens) }));
+  const { bytes = 0 } = cost(modelOf(state));
   return { low: bytes / DISK.fast, high: bytes / DISK.slow };
 }
 

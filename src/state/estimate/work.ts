@@ -56,3 +56,9 @@ export function evaluationWork(n: number, removed: readonly Unit[], tokens: numb
 
 /** One pass of the original, without the head. */
 export const passWork = (n: number, tokens: number): Work => ({ blocks: n * tokens, heads: 0 });
+
+/** Forward and backward through the original; backward runs cost about four forward ones. */
+export const backwardWork = (n: number, tokens: number): Work => ({
+  blocks: 5 * n * tokens,
+  heads: 4 * tokens,
+});

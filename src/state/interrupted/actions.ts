@@ -4,6 +4,7 @@
 import type { Interrupted } from '../../contract/interrupted.ts';
 import type { ScoreSettings } from '../../contract/score.ts';
 import type { Context } from '../context.ts';
+import type { CriteriaActions } from '../criteria/actions.ts';
 import { engineJob } from '../jobs.ts';
 import type { ScoreActions } from '../score/actions.ts';
 import type { SearchActions } from '../search/actions.ts';
@@ -21,7 +22,8 @@ export interface ResumeActions {
 
 type Others = Pick<ScoreActions, 'setSettings' | 'score'> &
   Pick<SublayerActions, 'scoreSublayers'> &
-  Pick<SearchActions, 'search'>;
+  Pick<SearchActions, 'search'> &
+  Pick<CriteriaActions, 'compareCriteria'>;
 
 function resumableRuns(state: StudioState): boolean {
   const job = engineJob(state);
@@ -56,6 +58,7 @@ export function makeResumeActions(context: Context, actions: Others): ResumeActi
   > = {
     score: () => actions.score(),
     parts: (settings) => actions.scoreSublayers(settings),
+    taylor: () => actions.compareCriteria(),
     search: async (settings, request) => {
       if (request) await actions.search({ ...request, settings });
     },

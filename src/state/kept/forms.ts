@@ -1,7 +1,7 @@
 // The forms of results of the engine, as far as the page and its charts rely on them.
 
+import type { MeasuredSource, SourceData, TaylorSums } from '../../analysis/criteriaTable.ts';
 import type { Stat } from '../../analysis/speed.ts';
-import type { SourceResult } from '../../contract/criteria.ts';
 import type { UsedDevice } from '../../contract/device.ts';
 import type { EvaluatedSide, EvaluateResult } from '../../contract/evaluate.ts';
 import type { PlanResult } from '../../contract/plan.ts';
@@ -141,7 +141,13 @@ export const sublayersResult = shape<SublayersResult>({
   seconds: number,
 });
 
-type SourceForms = { readonly [S in 'magnitudes' | 'hidden']: Form<SourceResult<S>['data']> };
+type SourceForms = { readonly [S in MeasuredSource]: Form<SourceData[S]> };
+
+const taylorSums = shape<TaylorSums>({
+  block: listOf(number),
+  attention: listOf(orNull(number)),
+  ffn: listOf(orNull(number)),
+});
 
 /** The data of each source that is measured. */
 export const SOURCE_FORMS: SourceForms = {
@@ -152,6 +158,7 @@ export const SOURCE_FORMS: SourceForms = {
     l2WithNorms: listOf(number),
   }),
   hidden,
+  taylor: shape({ loss: number, linear: taylorSums, withNorms: taylorSums }),
 };
 
 export const planResult = shape<PlanResult>({

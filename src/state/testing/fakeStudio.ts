@@ -1,7 +1,7 @@
 // A stand-in for the studio worker with the sample's golden numbers, delays and errors on demand;
 // for tests, never in the app.
 
-import type { MeasuredSource, SourceData } from '../../analysis/criteriaTable.ts';
+import type { MeasuredSource, SourceData, TaylorSums } from '../../analysis/criteriaTable.ts';
 import type { HiddenCriteria, SourceResult } from '../../contract/criteria.ts';
 import type { DeviceChoice, DeviceReport } from '../../contract/device.ts';
 import type { EvaluateResult } from '../../contract/evaluate.ts';
@@ -37,7 +37,9 @@ export interface SampleNumbers {
 export interface FakeOptions {
   /** Seconds that a curve says it took; 4.5 unless told. */
   curveSeconds?: number;
-  /** The intact model gives no numbers; without this block it does. Orders are of an older version. */
+  /**
+   * The intact model gives no numbers; without this block it does. Orders are of an older version.
+   */
   noNumbersBut?: number;
   /** Wait of each step of a job, in ms. */
   stepMs?: number;
@@ -208,9 +210,21 @@ function fakeMagnitudes(numBlocks: number): SourceData['magnitudes'] {
   return { l1, l2: times(0.06), l1WithNorms: times(1.01), l2WithNorms: times(0.065) };
 }
 
+function fakeTaylor(numBlocks: number): SourceData['taylor'] {
+  const sums = (factor: number): TaylorSums => {
+    const attention = Array.from({ length: numBlocks }, (_, b) =>
+      b === 0 ? 4 * factor : factor * (0.5 + 0.05 * ((b * 3) % 13)),
+    );
+    const ffn = attention.map((value) => 2 * value);
+    return { block: attention.map((value) => 3 * value), attention, ffn };
+  };
+  return { loss: 3.7, linear: sums(1), withNorms: sums(1.1) };
+}
+
 const FAKE_SOURCES: { readonly [S in MeasuredSource]: (numBlocks: number) => SourceData[S] } = {
   magnitudes: fakeMagnitudes,
   hidden: fakeHidden,
+  taylor: fakeTaylor,
 };
 
 export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = {}): FakeStudio {
