@@ -5,6 +5,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Browser, expect, type Page, test } from '@playwright/test';
 import { createServer, type ViteDevServer } from 'vite';
+import type { SourceData } from '../src/analysis/criteriaTable.ts';
 import type { SelfTest } from '../src/contract/device.ts';
 import type { EvaluateResult } from '../src/contract/evaluate.ts';
 import type { MemoryEstimate } from '../src/contract/score.ts';
@@ -26,6 +27,16 @@ interface SampleGolden {
   loo_nll_per_sample: number[][];
   prompt_ids: number[];
   generation: { removed: number[]; greedy_ids: number[] }[];
+}
+
+/** A row of golden/taylor.json, which says what each value is. */
+interface TaylorGolden {
+  loss: number;
+  taylor: number[];
+  taylorWithNorms: number[];
+  gradNorm: number[];
+  source: 'torch' | 'chain';
+  tol: number;
 }
 
 interface Scored {
@@ -220,6 +231,59 @@ for (const name of [
     expect(left).toBe(0);
   });
 }
+
+interface Differentiated {
+  found: SourceData['taylor'];
+  gradNorm: number[];
+  left: number;
+}
+
+/** Relative. */
+function farthest(found: readonly number[], wanted: readonly number[]): number {
+  expect(found.length).toBe(wanted.length);
+  return Math.max(...wanted.map((value, k) => Math.abs((found[k] ?? Number.NaN) / value - 1)));
+}
+
+// float32 and float16 widened, 4 bits, windows with a soft cap, a short convolution.
+for (const name of [
+  'optimum-gemma3-fp32',
+  'genai-qwen3-fp32-webgpu',
+  'genai-llama-int4-webgpu',
+  'genai-lfm2-fp32-cpu',
+  'genai-llama-fp16-webgpu',
+]) {
+  test(`the gradients of ${name} on the GPU are those of the golden`, async () => {
+    const row = golden<{ fixtures: Record<string, TaylorGolden> }>('taylor').fixtures[name]!;
+    const { found, gradNorm, left } = await call<Differentiated>({
+      check: 'taylor',
+      ...fixture(name),
+      device: 'webgpu',
+      windows: golden(name).windows,
+    });
+    expect(Math.abs(found.loss - row.loss)).toBeLessThan(row.source === 'chain' ? 1e-4 : 1e-5);
+    expect(farthest(gradNorm, row.gradNorm)).toBeLessThan(row.tol);
+    expect(farthest(found.linear.block, row.taylor)).toBeLessThan(row.tol);
+    expect(farthest(found.withNorms.block, row.taylorWithNorms)).toBeLessThan(row.tol);
+    expect(left).toBe(0);
+  });
+}
+
+test('the Taylor scores of the sample on the GPU, streamed in parts, are those of wasm', async () => {
+  const windows = sampleGolden.windows.slice(0, 1);
+  const taylor = (device: 'wasm' | 'webgpu', budgetBytes?: number) =>
+    call<Differentiated>({
+      check: 'taylor',
+      ...sample,
+      device,
+      windows,
+      ...(budgetBytes && { budgetBytes }),
+    });
+  const right = await taylor('wasm');
+  const onGpu = await taylor('webgpu', 10e6);
+  expect(farthest(onGpu.found.linear.block, right.found.linear.block)).toBeLessThan(1e-5);
+  expect(farthest(onGpu.gradNorm, right.gradNorm)).toBeLessThan(1e-5);
+  expect(onGpu.left).toBe(0);
+});
 
 test('a budget of a quarter of the weights streams them: the numbers of resident weights, bit by bit', async () => {
   const windows = sampleGolden.windows.slice(0, 1).map((window) => window.slice(0, 16));

@@ -26,6 +26,7 @@ import {
 import { openWasm } from '../src/runtime/device/wasmEngine.ts';
 import { openWebgpu, WebgpuEngine } from '../src/runtime/device/webgpuEngine.ts';
 import type { EvaluationText } from '../src/runtime/evaluate/text.ts';
+import { measureTaylor } from '../src/runtime/gradients/taylor.ts';
 import type { Curve } from '../src/runtime/score/curve.ts';
 import { ScoreSession } from '../src/runtime/score/session.ts';
 import { verifyExport } from '../src/runtime/verify/verify.ts';
@@ -60,6 +61,7 @@ export type RuntimeCall =
   | (OnDevice & { check: 'nll'; window: number[]; removed: number[]; asyncify?: boolean })
   /** Windows as the segments of an evaluation. */
   | (OnDevice & { check: 'evaluate'; windows: number[][]; removed: Unit[]; budgetBytes?: number })
+  | (OnDevice & { check: 'taylor'; windows: number[][]; budgetBytes?: number })
   | (OnDevice & { check: 'verify'; window: number[]; removed: number[] })
   | (OnDevice & { check: 'decode'; removed: number[]; prompt: number[]; steps: number })
   | (OnDevice & { check: 'decode-lost'; prompt: number[] })
@@ -110,6 +112,8 @@ async function run(call: RuntimeCall): Promise<unknown> {
         return await nll(engine, call);
       case 'evaluate':
         return await evaluate(engine, call);
+      case 'taylor':
+        return await taylor(engine, call);
       case 'verify':
         return await verify(engine, call);
       case 'decode':
@@ -126,6 +130,30 @@ async function run(call: RuntimeCall): Promise<unknown> {
   } finally {
     await engine.dispose();
   }
+}
+
+async function taylor(
+  engine: Engine,
+  { windows, budgetBytes, ...served }: Extract<RuntimeCall, { check: 'taylor' }>,
+): Promise<unknown> {
+  const model = await opened(served);
+  const session = ScoreSession.open(model, engine, { budgetBytes });
+  const gradNorm: number[] = [];
+  const found = await session.alone((alone) =>
+    measureTaylor({
+      ...alone,
+      structure: model.structure,
+      windows,
+      onProgress: () => {},
+      onGradient(cut, chunks) {
+        let squares = 0;
+        for (const values of chunks) for (const value of values) squares += value * value;
+        gradNorm[cut] = Math.sqrt(squares);
+      },
+    }),
+  );
+  await session.dispose();
+  return { found, gradNorm, left: engine.ledger.total() };
 }
 
 async function codeOf(
