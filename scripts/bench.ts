@@ -1,5 +1,6 @@
 // Runs the benchmarks that have limits: opening, curve, CPU devices, time before scoring, search,
-// memory, magnitudes, evaluation, the page, decoding, exports; and, where it is named, that of a GPU.
+// Taylor, memory, magnitudes, evaluation, the page, decoding, exports; and, where it is named, that
+// of a GPU.
 // `npm run bench -- [open] [curve] ... [--webgpu] [--before folder] [--json file]`; `--before`
 // names the built page of an older version to compare the first page with. Of `cpu`: `--torch`, a
 // result of tools/torch_curve.py to compare with (several may be given); `--large`, the folder of
@@ -22,6 +23,7 @@ import { benchMemory } from './bench/memory.ts';
 import { benchOpen } from './bench/open.ts';
 import { benchPage } from './bench/page.ts';
 import { benchSearch } from './bench/search.ts';
+import { benchTaylor } from './bench/taylor.ts';
 
 interface BenchOptions {
   webgpu: boolean;
@@ -43,6 +45,7 @@ const PARTS: Record<
   cpu: benchCpu,
   estimate: benchEstimate,
   search: benchSearch,
+  taylor: benchTaylor,
   memory: benchMemory,
   magnitudes: benchMagnitudes,
   evaluate: benchEvaluate,

@@ -34,6 +34,7 @@ export async function benchMemory(): Promise<MemoryRow[]> {
   const cases: [string, MemoryAsked][] = [
     ['sample', { path: samplePath(), graph, windows, share: null }],
     ['sample, streamed', { path: samplePath(), graph, windows: short, share: 0.25 }],
+    ['sample, Taylor', { path: samplePath(), graph, windows, share: null, job: 'taylor' }],
     [neox, { path: fixturePath(neox), graph, windows: golden(neox).windows, share: null }],
     [
       `${neox}, streamed`,

@@ -1,10 +1,12 @@
 // A process that scores one model and reports the memory held and the memory estimated.
 
+import type { Progress } from '../../src/contract/progress.ts';
 import type { MemoryEstimate } from '../../src/contract/score.ts';
 import { openModel } from '../../src/model/open/open.ts';
 import { nodeFolder } from '../../src/node/folder.ts';
 import { nodeLoader } from '../../src/runtime/device/ort.node.ts';
 import { openWasm } from '../../src/runtime/device/wasmEngine.ts';
+import { measureTaylor, taylorMemory } from '../../src/runtime/gradients/taylor.ts';
 import { ScoreSession } from '../../src/runtime/score/session.ts';
 import { allPrograms, weightBytes } from '../../src/runtime/weights/stages.ts';
 import { peakResidentBytes, serveMeasurement } from './fresh.ts';
@@ -15,6 +17,8 @@ export interface MemoryAsked {
   windows: number[][];
   /** Budget over the weights; null = the default. */
   share: number | null;
+  /** The curve, unless told. */
+  job?: 'taylor';
 }
 
 export interface MemoryFound {
@@ -31,7 +35,7 @@ export interface MemoryFound {
   residentBytes: { before: number; peak: number };
 }
 
-async function measure({ path, graph, windows, share }: MemoryAsked): Promise<MemoryFound> {
+async function measure({ path, graph, windows, share, job }: MemoryAsked): Promise<MemoryFound> {
   const heap = watchHeap();
   const folder = await nodeFolder(path);
   const opened = await openModel(folder, graph);
@@ -42,15 +46,21 @@ async function measure({ path, graph, windows, share }: MemoryAsked): Promise<Me
     engine,
     share === null ? {} : { budgetBytes: Math.floor(share * all) },
   );
-  const stated = session.memory(
-    windows.length,
-    Math.max(...windows.map((window) => window.length)),
-  );
+  const { structure } = opened;
+  const stated =
+    job === 'taylor'
+      ? taylorMemory({ ...session.model, structure, windows })
+      : session.memory(windows.length, Math.max(...windows.map((window) => window.length)));
   let before = { heap: heap(), resident: process.memoryUsage.rss() };
-  await session.score(windows, undefined, (event) => {
-    if (event.type === 'progress' && event.progress.phase === 'compile')
-      before = { heap: heap(), resident: process.memoryUsage.rss() };
-  });
+  const onProgress = ({ phase }: Progress): void => {
+    if (phase === 'compile') before = { heap: heap(), resident: process.memoryUsage.rss() };
+  };
+  if (job === 'taylor')
+    await session.alone((model) => measureTaylor({ ...model, structure, windows, onProgress }));
+  else
+    await session.score(windows, undefined, (event) => {
+      if (event.type === 'progress') onProgress(event.progress);
+    });
   const { ledger } = engine;
   return {
     stated,
