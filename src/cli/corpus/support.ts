@@ -9,6 +9,7 @@ import { type OpenedModel, openModel } from '../../model/open/open.ts';
 import { nodeFolder } from '../../node/folder.ts';
 import { deviceObstacle } from '../../runtime/decode/runnable.ts';
 import type { Engine } from '../../runtime/device/engine.ts';
+import { directionalDerivatives } from '../../runtime/gradients/directional.ts';
 import { ScoreSession } from '../../runtime/score/session.ts';
 import { VERIFY_TOKENS, verifyExport } from '../../runtime/verify/verify.ts';
 import { nllTolerance } from './types.ts';
@@ -28,6 +29,16 @@ export interface SupportRow {
   nllDifference: number | null;
   /** How far it may be. */
   tolerance: number;
+  /**
+   * Largest relative difference of a block's gradient, or the head's, to differences of its forward
+   * pass, and how far two of those lie apart; null where there are no gradients.
+   */
+  gradient: {
+    difference: number;
+    spread: number;
+    /** Through products that the model computes in int8 as if they were of floats. */
+    straightThrough?: true;
+  } | null;
   /** An export without one block opens again with one block less. */
   prunes: boolean;
   /** Outcome of the verification of that export. */
@@ -70,6 +81,7 @@ export async function supportOf(task: SupportTask, engine: Engine): Promise<Supp
     opens: false,
     nllDifference: null,
     tolerance: golden?.tolerance ?? 0,
+    gradient: null,
     prunes: false,
     verified: null,
     note: '',
@@ -88,6 +100,7 @@ export async function supportOf(task: SupportTask, engine: Engine): Promise<Supp
         row.tolerance = nllTolerance(dtype, { nllTol: 0 });
         row.note = `${row.note} Scores are held against ONNX Runtime on whole graphs.`.trim();
       }
+      if (session) await differentiate(opened, session, golden?.windows ?? [FEW_TOKENS], row);
       await prune(opened, session, golden?.windows[0] ?? [], engine, row);
     } finally {
       await session?.dispose();
@@ -98,6 +111,35 @@ export async function supportOf(task: SupportTask, engine: Engine): Promise<Supp
     await folder.close();
   }
   return row;
+}
+
+/** What a model is run on where no golden says. */
+const FEW_TOKENS = [1, 2, 3, 4];
+
+/** Holds the gradients to differences; why there are none becomes part of the note. */
+async function differentiate(
+  { structure }: OpenedModel,
+  session: ScoreSession,
+  windows: number[][],
+  row: SupportRow,
+): Promise<void> {
+  try {
+    const found = await session.alone((model) =>
+      directionalDerivatives({ ...model, structure, windows }),
+    );
+    const [worst] = found
+      .map(({ gradient, difference, spread }) => ({
+        difference: gradient === 0 ? Math.abs(difference) : Math.abs(difference / gradient - 1),
+        spread,
+      }))
+      .sort((a, b) => b.difference - a.difference);
+    const rounded = session.programs.rowsInteract && { straightThrough: true as const };
+    row.gradient = worst ? { ...worst, ...rounded } : null;
+  } catch (error) {
+    const { code, message } = toReport(error);
+    if (code !== 'unsupported-op') throw error;
+    row.note = `${row.note} ${message}`.trim();
+  }
 }
 
 async function largestDifference(
@@ -133,7 +175,7 @@ async function prune(
   const written = manifestFolder(manifest, opened.folder);
   row.prunes =
     (await openModel(written, manifest.graph)).structure.blocks.length === blocks.length - 1;
-  const ids = window.length > 1 ? window.slice(0, VERIFY_TOKENS) : [1, 2, 3, 4];
+  const ids = window.length > 1 ? window.slice(0, VERIFY_TOKENS) : FEW_TOKENS;
   const nll = session ? await session.nllPerToken(removed, ids) : null;
   const expected = { window: ids, nll, numBlocks: blocks.length - 1, source: { opened, removed } };
   row.verified = (await verifyExport(written, manifest.graph, expected, engine)).status;
@@ -150,6 +192,10 @@ the test corpus; do not edit. The test suite holds this file to the record of th
 Each row was made in Node on the CPU (wasm). *opens*: blocks found. *scores*: the largest difference
 of a mean NLL, of the original and without each single block, to numbers made elsewhere
 (tools/make_goldens.py; 4-bit and float16 graphs: tools/make_level0.py), against its limit.
+*gradients*: the largest relative difference of the derivative of a block, or of the head, along its
+own gradient to differences of the forward pass (five-point formula in float32, limit 1e-3), or what
+those differences are worth where that is more: blocks that bend strongly have no better ones;
+*straight-through* where activations are rounded to int8, which has no gradient of its own.
 *prunes*: the export without one block opens again. *verified*: that export passed the studio's own
 verification on the unchanged ONNX Runtime. Models are tiny (4 to 6 blocks) in the exporters' own
 form; what WebGPU does is checked by the end-to-end tests, not here. Folders with an asterisk are not
@@ -171,12 +217,13 @@ export function supportTable(rows: readonly SupportRow[]): string {
       'dtype',
       'opens',
       'scores',
+      'gradients',
       'prunes',
       'verified',
       'folder',
       'remarks',
     ]),
-    line(new Array<string>(9).fill('---')),
+    line(new Array<string>(10).fill('---')),
     ...sorted.map((row) =>
       line([
         row.family,
@@ -184,6 +231,7 @@ export function supportTable(rows: readonly SupportRow[]): string {
         row.dtype,
         row.opens ? 'yes' : 'refused',
         scores(row),
+        gradients(row),
         row.prunes ? 'yes' : 'no',
         row.verified ?? 'no',
         row.elsewhere ? `${row.folder} *` : row.folder,
@@ -195,6 +243,7 @@ export function supportTable(rows: readonly SupportRow[]): string {
   const sums =
     `${rows.length} folders: ${count((r) => r.opens)} open, ` +
     `${count((r) => scores(r).startsWith('yes'))} score within their limit, ` +
+    `${count((r) => r.gradient !== null)} have gradients, ` +
     `${count((r) => r.prunes)} prune, ${count((r) => r.verified === 'verified')} verified.`;
   return `${HEADER}\n${sums}\n\n${table.join('\n')}\n`;
 }
@@ -205,6 +254,18 @@ function scores({ nllDifference, tolerance }: SupportRow): string {
     `${nllDifference <= tolerance ? 'yes' : 'NO'} (${nllDifference.toExponential(0)}, limit ` +
     `${tolerance.toExponential(0)})`
   );
+}
+
+/** Relative. */
+const GRADIENT_LIMIT = 1e-3;
+
+function gradients({ gradient }: SupportRow): string {
+  if (gradient === null) return 'no';
+  const { difference, spread, straightThrough } = gradient;
+  if (straightThrough) return 'straight-through';
+  const limit = Math.max(GRADIENT_LIMIT, spread);
+  const words = `${difference.toExponential(0)}, limit ${limit.toExponential(0)}`;
+  return `${difference <= limit ? 'yes' : 'NO'} (${words})`;
 }
 
 function compare(a: string, b: string): number {
