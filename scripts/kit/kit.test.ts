@@ -74,10 +74,10 @@ describe('the list', () => {
 
 /** What a module imports, by name or relative path. */
 function importsOf(code: string): string[] {
-  const found = code.matchAll(
-    /(?:\bfrom\s*|\b(?:require|import)\()["']((?:\.|node:|@|\w)[\w./-]*)["']/g,
-  );
-  return [...found].map(([, name]) => name!);
+  const name = '["\']((?:\\.|node:|@|\\w)[\\w./-]*)["\']';
+  const before = '(?:import|export)\\b[\\w\\s*{},$]*\\bfrom\\s*|import\\s*|(?:require|import)\\(';
+  const found = code.matchAll(new RegExp(`\\b(?:${before})${name}`, 'g'));
+  return [...found].map(([, imported]) => imported!);
 }
 
 describe('sizes', () => {
