@@ -1,5 +1,6 @@
-// The benchmark of a GPU: `kit/gpu.sh [--quick] [--patience n] [--json file]`, or `npm run bench -- gpu`. Exit
-// code: 0 every number is right, 1 a part is not ok, 2 there is no adapter, or wrong usage.
+// The benchmark of a GPU: `kit/gpu.sh [--quick] [--patience n] [--json file]`, or `npm run bench
+// -- gpu`. Exit code: 0 every number is right, 1 a part is not ok, 2 there is no adapter, or wrong
+// usage.
 
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

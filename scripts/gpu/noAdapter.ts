@@ -57,7 +57,10 @@ function listed(folder: string): string[] {
 export function noAdapterWords({ addon, loader, drivers, nodes }: Found): string {
   const what = 'WebGPU finds no adapter on this machine, so nothing was measured.';
   if (addon !== null)
-    return `${what} The WebGPU addon cannot be loaded: ${addon} It needs Linux x64 with glibc 2.34 or newer.`;
+    return (
+      `${what} The WebGPU addon cannot be loaded (${addon}): it needs Linux x64 with glibc 2.34 ` +
+      'or newer.'
+    );
   const steps = [
     loader
       ? 'The Vulkan loader (libvulkan.so.1) is there.'

@@ -15,6 +15,8 @@ import { promisify } from 'node:util';
 import { brotliCompress, constants, gzipSync } from 'node:zlib';
 import type { Entry } from './contents.ts';
 
+/** What only developers read. */
+const NOT_NEEDED = /\.(map|d\.ts)$/;
 /** Above 9 a file takes minutes for a tenth less. */
 const BROTLI_QUALITY = 9;
 const BROTLI_WINDOW = 24;
@@ -32,7 +34,11 @@ export async function layOut(
   for (const { from, to, executable } of entries.filter((entry) => !entry.packed)) {
     const target = join(folder, to);
     mkdirSync(dirname(target), { recursive: true });
-    cpSync(join(root, from), target, { recursive: true, dereference: true });
+    cpSync(join(root, from), target, {
+      recursive: true,
+      dereference: true,
+      filter: (path) => !NOT_NEEDED.test(path),
+    });
     if (executable) chmodSync(target, 0o755);
   }
   await Promise.all(

@@ -21,6 +21,7 @@ export const BESIDE = ['onnxruntime-web', 'onnxruntime-node', 'onnxruntime-commo
 
 const WEB = 'node_modules/onnxruntime-web';
 const NODE = 'node_modules/onnxruntime-node';
+const COMMON = 'node_modules/onnxruntime-common';
 const NATIVE = `${NODE}/bin/napi-v6/linux/x64`;
 const same = (path: string): Entry => ({ from: path, to: path });
 
@@ -44,6 +45,9 @@ export const KIT: readonly Entry[] = [
   same(`${WEB}/dist/ort-wasm-simd-threaded.asyncify.mjs`),
   { ...same(`${WEB}/dist/ort-wasm-simd-threaded.wasm`), packed: true },
   { ...same(`${WEB}/dist/ort-wasm-simd-threaded.asyncify.wasm`), packed: true },
+  // Of the module with threads.
+  same(`${COMMON}/package.json`),
+  same(`${COMMON}/dist/esm`),
   same('node_modules/webgpu/package.json'),
   same('node_modules/webgpu/index.js'),
   same('node_modules/webgpu/LICENSE.md'),
@@ -62,8 +66,7 @@ export const NATIVE_CPU: readonly Entry[] = [
   same(`${NODE}/dist/version.js`),
   same(`${NATIVE}/libonnxruntime.so.1`),
   same(`${NATIVE}/onnxruntime_binding.node`),
-  same('node_modules/onnxruntime-common/package.json'),
-  same('node_modules/onnxruntime-common/dist/cjs'),
+  same(`${COMMON}/dist/cjs`),
   { from: 'kit/licences/onnxruntime.txt', to: `${NODE}/LICENSE.txt` },
 ];
 

@@ -13,12 +13,13 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { filesBelow, layOut, writeArchive } from './archive.ts';
 import { packagesOf } from './bundle.ts';
-import { ARCHIVE_LIMIT, BESIDE, KIT, NATIVE_CPU, sizeObstacle } from './contents.ts';
+import { ARCHIVE_LIMIT, KIT, NATIVE_CPU, sizeObstacle } from './contents.ts';
 import { licencesOf } from './licences.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -43,19 +44,41 @@ describe('the list', () => {
     for (const name of named) expect(places).toContain(`node_modules/onnxruntime-web/dist/${name}`);
   });
 
-  test('holds what the packages beside it import', () => {
-    const files = ALL.map(({ to }) => to);
-    for (const path of files.filter((one) => /node_modules\/[^/]+\/(dist\/)?\w+\.js$/.test(one))) {
+  test('holds what the modules of these packages import', () => {
+    const places = ALL.map(({ to }) => to);
+    const there = (path: string): boolean =>
+      places.some((place) => path === place || path.startsWith(`${place}/`));
+    const modules = places.filter((path) => /^node_modules\/.*\.m?js$/.test(path));
+    expect(modules.length).toBeGreaterThan(8);
+    for (const path of modules) {
       const code = readFileSync(join(ROOT, path), 'utf8');
-      for (const [, name] of code.matchAll(/require\(["'](\.[^"'`]+)["']\)/g)) {
-        const target = join(dirname(path), name!).replace(/(\.js)?$/, '.js');
-        expect(files).toContain(target);
+      for (const name of importsOf(code)) {
+        if (isBuiltin(name)) continue;
+        if (name.startsWith('.'))
+          expect([path, there(join(dirname(path), name).replace(/(\.js)?$/, '.js'))]).toEqual([
+            path,
+            true,
+          ]);
+        else
+          expect(there(`node_modules/${name}/package.json`), `${path} imports ${name}`).toBe(true);
       }
-      for (const [, name] of code.matchAll(/require\(["']([a-z][\w-]*)["']\)/g))
-        expect([...BESIDE, 'worker_threads', 'path', 'module', 'util', 'fs']).toContain(name);
     }
   });
+
+  test('imports are found in minified modules', () => {
+    expect(
+      importsOf('import{a}from"b";let c=require("./d");await import("node:e");x.from",[t"'),
+    ).toEqual(['b', './d', 'node:e']);
+  });
 });
+
+/** What a module imports, by name or relative path. */
+function importsOf(code: string): string[] {
+  const name = '["\']((?:\\.|node:|@|\\w)[\\w./-]*)["\']';
+  const before = '(?:import|export)\\b[\\w\\s*{},$]*\\bfrom\\s*|import\\s*|(?:require|import)\\(';
+  const found = code.matchAll(new RegExp(`\\b(?:${before})${name}`, 'g'));
+  return [...found].map(([, imported]) => imported!);
+}
 
 describe('sizes', () => {
   const files = [
