@@ -29,6 +29,13 @@ export const CRITERIA_WORDS = {
   formulas: 'How they are computed',
 } as const;
 
+/** Beside what the job does: "up to 52 MB of memory". */
+export const memoryWords = (total: string, read: string | null): string =>
+  `up to ${total} of memory${read === null ? '' : `, weights are read from the files: ${read}`}`;
+
+/** "Taylor is left out: The operator X of block 3 has no gradient." */
+export const leftOut = (name: string, why: string): string => `${name} is left out: ${why}`;
+
 export const lowestHead = (count: number): string =>
   count === 1 ? 'its lowest block' : `its ${count} lowest blocks`;
 

@@ -16,7 +16,9 @@ import {
   studyObstacle,
 } from '../stability/selectors.ts';
 import type { FakeOptions, FakeStudio } from '../testing/fakeStudio.ts';
-import { scored as scoredWith, setUp, until } from '../testing/setUp.ts';
+import { aWhile, scored as scoredWith, setUp, until } from '../testing/setUp.ts';
+import { gradientObstacle, gradientsOf } from './gradients.ts';
+import { missingCosts, missingSources } from './missing.ts';
 import { currentOrder, droppable, knownOrders, oneShot, shownOrders } from './orders.ts';
 import { bestSpan, criteriaView, knownCriteria, shownCriteria } from './selectors.ts';
 import { MEASURED, SOURCES } from './sources.ts';
@@ -114,6 +116,62 @@ describe('criteria', () => {
     expect(get().errors.criteria).toBeUndefined();
     expect(get().criteria).toMatchObject({ running: null });
     expect(get().criteria.measured.magnitudes).toBeUndefined();
+  });
+});
+
+describe('gradients', () => {
+  const asked = ({ calls }: FakeStudio) =>
+    calls.filter(({ name }) => name === 'gradientMemory').length;
+  const noRule = new EspalierError(
+    'unsupported-op',
+    'The operator LinearAttention of block 3 has no gradient.',
+    'Choose another criterion.',
+  );
+
+  it('are asked for once, when criteria are looked at, and say what they take', async () => {
+    const { actions, get, studio } = await scored();
+    await aWhile();
+    expect(asked(studio)).toBe(0);
+    expect(missingCosts(get()).at(-1)!.memory).toBeUndefined();
+    actions.openWorkspace('compare');
+    await until(() => gradientsOf(get()) !== null);
+    expect(missingCosts(get()).at(-1)!.memory).toMatchObject({ total: 52_000_000 });
+    actions.setSettings({ budgetBytes: 2 ** 30 });
+    expect(gradientsOf(get())).toBeNull();
+    await until(() => gradientsOf(get()) !== null);
+    await actions.compareCriteria();
+    await aWhile();
+    expect(asked(studio)).toBe(2);
+    expect(studio.calls.findLast(({ name }) => name === 'gradientMemory')!.args).toMatchObject([
+      { budgetBytes: 2 ** 30 },
+    ]);
+  });
+
+  it('that a model has not are said by name; the others are compared without', async () => {
+    const { actions, get, studio } = await scored();
+    studio.failNext('gradientMemory', noRule);
+    await actions.compareCriteria();
+    expect(get().errors).toEqual({});
+    expect(gradientObstacle(get())).toBe(`${noRule.message} ${noRule.hint}`);
+    expect(names(knownCriteria(get()))).toEqual(without('taylor', 'file'));
+    expect(missingSources(get())).toEqual([]);
+    actions.openWorkspace('compare');
+    await aWhile();
+    expect(asked(studio)).toBe(1);
+    expect(measuredBy(studio)).not.toContain('taylor');
+  });
+
+  it('whose memory cannot be told are tried all the same, and not asked for again', async () => {
+    const { actions, get, studio } = await scored();
+    studio.failNext('gradientMemory', new EspalierError('device-lost', 'The GPU was lost.'));
+    actions.openWorkspace('compare');
+    await until(() => asked(studio) === 1);
+    actions.setCriteria({ norms: true });
+    await aWhile();
+    expect(asked(studio)).toBe(1);
+    expect([get().errors, gradientsOf(get())]).toEqual([{}, null]);
+    await actions.compareCriteria();
+    expect(names(knownCriteria(get()))).toEqual(without('file'));
   });
 });
 
