@@ -26,6 +26,9 @@ export const CRITERIA_WORDS = {
   caption:
     'Score and rank (1 = removed first) of each block. Angular distance is listed at the first ' +
     'of its blocks.',
+  sublayers: 'Attention and feed-forward',
+  sublayersLabel: 'Scores of the sublayers',
+  block: 'block',
   formulas: 'How they are computed',
 } as const;
 
@@ -113,6 +116,7 @@ export const STUDY_WORDS = {
   sub: 're-scores on other text samples; your curve is kept',
   running: 'Studying the order',
   form: 'What the study runs',
+  criterion: 'Criterion',
   windows: 'Windows',
   seeds: 'Seeds per size',
   from: 'from',

@@ -18,6 +18,7 @@ import type { StudioState } from '../state.ts';
 import { tokensOfText } from './texts.ts';
 import { type Seconds, secondsOf, type Times, timesOf, tokensOf } from './times.ts';
 import {
+  backwardWork,
   curveWork,
   evaluationWork,
   planWork,
@@ -48,13 +49,22 @@ export function windowsIn({ text, samples, length }: ScoreSettings) {
   return { windows, tokens, length: Math.max(2, Math.round(tokens / windows)) };
 }
 
-/** Scoring the blocks with these settings. */
-function curveSeconds(state: StudioState, settings: ScoreSettings): Seconds | null {
+/** Work on the windows of these settings. */
+function jobSeconds(
+  state: StudioState,
+  settings: ScoreSettings,
+  work: (blocks: number, tokens: number) => Work,
+  memory: MemoryEstimate | null,
+): Seconds | null {
   const { tokens, length } = windowsIn(settings);
   const times = timesOf(state, settings.device, length);
-  const computed = secondsOf(times, curveWork(numBlocksOf(state), tokens));
-  return withReading(computed, times, state.score.memory);
+  const computed = secondsOf(times, work(numBlocksOf(state), tokens));
+  return withReading(computed, times, memory);
 }
+
+/** Scoring the blocks with these settings. */
+const curveSeconds = (state: StudioState, settings: ScoreSettings): Seconds | null =>
+  jobSeconds(state, settings, curveWork, state.score.memory);
 
 /** Streamed weights are read beside the runs, once for each time that the job goes over them. */
 function withReading(
@@ -126,7 +136,13 @@ export const searchRange = steady((state) => {
 /** The runs of the calibration study that are still to be done. */
 export const studyRange = steady((state) =>
   missingRuns(state).reduce<Seconds | null>(
-    (sum, { settings }) => plus(sum, curveSeconds(state, settings)),
+    (sum, { settings }) =>
+      plus(
+        sum,
+        state.stability.criterion === 'taylor'
+          ? jobSeconds(state, settings, backwardWork, gradientsOf(state)?.memory ?? null)
+          : curveSeconds(state, settings),
+      ),
     { low: 0, high: 0 },
   ),
 );

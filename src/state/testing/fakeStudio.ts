@@ -444,7 +444,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
         onEvent({ ...progress, phase: 'read', unit: 'bytes' });
       }
       const data = FAKE_SOURCES[source](numBlocks);
-      return { data, bytesRead: numBlocks * 689_152, seconds: 0.1 };
+      return { data, bytesRead: numBlocks * 689_152, settings: recorded(settings), seconds: 0.1 };
     },
     async search(request, onEvent): Promise<SearchResult> {
       const started = begin('search', [request]);
