@@ -102,7 +102,7 @@ test('criteria: scores, correlation, and orders that the plan takes', async ({ a
   await page.getByTestId('use-mag-l1').click();
   await page.getByTestId('lock-ends').check();
   await expect(page.getByTestId('criteria-locks')).toContainText(
-    'Mag L1 is Mag+, Mag L2 is Mag+ and Taylor is Taylor+',
+    'Mag L1 and Mag L2 are Mag+, Taylor is Taylor+',
   );
   await page.getByTestId('drop-count').fill('2');
   await expectRemoved(

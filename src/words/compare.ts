@@ -16,7 +16,7 @@ export const CRITERIA_WORDS = {
   chart: 'Chart',
   ranks: 'ranks by the selected criteria',
   ownAxis: ', on its own axis',
-  norms: 'include norm weights in magnitude and Taylor',
+  norms: 'include norm weights',
   contiguous: 'Contiguous blocks',
   noSpan: 'too few unlocked blocks in a row',
   pointAt: 'Point at a block for its ranks. Select it to remove it or put it back.',
@@ -26,7 +26,7 @@ export const CRITERIA_WORDS = {
   caption:
     'Score and rank (1 = removed first) of each block. Angular distance is listed at the first ' +
     'of its blocks.',
-  sublayers: 'Attention and feed-forward',
+  sublayers: 'By sublayer',
   sublayersLabel: 'Scores of the sublayers',
   block: 'block',
   formulas: 'How they are computed',
@@ -49,9 +49,11 @@ export const apartWords = (places: readonly { block: number; rank: number; pplRa
     .map(({ block, rank, pplRank }) => `block ${block} (rank ${rank}, by perplexity ${pplRank})`)
     .join(', ');
 
-/** "With the first 4 and the last 2 blocks locked, Mag L1 is Mag+ (Kim et al., 2024)." */
-export const plusWords = (names: string): string =>
-  `With the first 4 and the last 2 blocks locked, ${names} (Kim et al., 2024).`;
+/** "First 4 and last 2 blocks locked: Mag L1 and Mag L2 are Mag+, Taylor is Taylor+ (...)." */
+export const plusWords = (names: readonly { names: string; several: boolean; plus: string }[]) => {
+  const each = names.map((one) => `${one.names} ${one.several ? 'are' : 'is'} ${one.plus}`);
+  return `First 4 and last 2 blocks locked: ${each.join(', ')} (Kim et al., 2024).`;
+};
 
 export const SEARCH_WORDS = {
   title: 'Iterative search',
@@ -118,7 +120,7 @@ export const STUDY_WORDS = {
   form: 'What the study runs',
   criterion: 'Criterion',
   windows: 'Windows',
-  seeds: 'Seeds per size',
+  seeds: 'Seeds',
   from: 'from',
   bundled: 'bundled text',
   start: 'Run study',

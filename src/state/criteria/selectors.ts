@@ -83,22 +83,30 @@ export const knownCriteria = derive(
       scores: eachBlock(scores(options), numBlocks),
       isRanking,
       take: take(options),
-      sublayers:
-        isRanking && sublayerScores
-          ? {
-              attention: sublayerScores(options, 'attention'),
-              ffn: sublayerScores(options, 'ffn'),
-            }
-          : null,
+      sublayers: sublayersOf({ isRanking, sublayerScores }, options),
     })),
 );
+
+const sublayersOf = (
+  {
+    isRanking,
+    sublayerScores,
+  }: { isRanking: boolean; sublayerScores: KnownCriterion['sublayerScores'] | undefined },
+  options: CriterionOptions,
+): ScoredCriterion['sublayers'] =>
+  isRanking && sublayerScores
+    ? {
+        attention: sublayerScores(options, 'attention'),
+        ffn: sublayerScores(options, 'ffn'),
+      }
+    : null;
 
 const eachBlock = (scores: readonly number[], numBlocks: number): number[] =>
   Array.from({ length: numBlocks }, (_, block) => scores[block] ?? Number.NaN);
 
 /** A criterion under one choice of its options, with its name in espalier.json. */
 export interface RecordedCriterion
-  extends Pick<ScoredCriterion, 'criterion' | 'scores' | 'isRanking'> {
+  extends Pick<ScoredCriterion, 'criterion' | 'scores' | 'isRanking' | 'sublayers'> {
   name: string;
 }
 
@@ -108,12 +116,13 @@ export const recordedCriteria = derive(
   (all, chosen, numBlocks): RecordedCriterion[] =>
     all
       .filter(({ criterion }) => criterion.needs !== 'file')
-      .flatMap(({ criterion, scores, isRanking }) =>
+      .flatMap(({ criterion, scores, isRanking, sublayerScores }) =>
         recordedOptions(criterion, chosen).map((options) => ({
           criterion,
           isRanking,
           name: recordName(criterion, options),
           scores: eachBlock(scores(options), numBlocks),
+          sublayers: sublayersOf({ isRanking, sublayerScores }, options),
         })),
       ),
 );

@@ -6,6 +6,7 @@ import { CRITERIA, type CriterionOptions } from '../../analysis/criteriaTable.ts
 import { recordedOptions, recordName } from '../../analysis/criterion.ts';
 import type { RecordedSettings, SublayersResult } from '../../contract/score.ts';
 import type { CriterionRecord, StudyRecord } from '../../model/export/provenanceStudy.ts';
+import { sublayerUnit } from '../../units.ts';
 import { optionsOf, type RecordedCriterion, recordedCriteria } from '../criteria/selectors.ts';
 import { evaluationRecords } from '../evaluate/selectors.ts';
 import { searchRecord } from '../search/selectors.ts';
@@ -35,9 +36,30 @@ function criteriaRecords(state: StudioState): CriterionRecord[] {
   return [
     ...ofCurve.map(ofBlocks),
     ...(sublayers ? [ofSublayers(sublayers)] : []),
-    ...others.map(ofBlocks),
+    ...others.flatMap((one) => [ofBlocks(one), ...ofParts(one)]),
     ...state.stability.runs.map(({ result }) => ofRun(result)),
     ...state.stability.taylorRuns.flatMap(({ result }) => ofTaylorRun(result, optionsOf(state))),
+  ];
+}
+
+/** The sublayers by a criterion that scores them; those that cannot be told apart are missing. */
+function ofParts({ name, sublayers }: RecordedCriterion): CriterionRecord[] {
+  if (!sublayers) return [];
+  const all = (['attention', 'ffn'] as const).flatMap((which) =>
+    sublayers[which].map((score, block) => ({
+      unit: sublayerUnit(block, which === 'ffn' ? 'ffn' : 'attn'),
+      score,
+    })),
+  );
+  const known = all.filter((one): one is typeof one & { score: number } => one.score !== null);
+  const ordered = criterionOrder(known.map(({ score }) => score));
+  return [
+    {
+      name: `${name}-parts`,
+      units: known.map(({ unit }) => unit),
+      scores: known.map(({ score }) => score),
+      order: ordered.map((k) => known[k]!.unit),
+    },
   ];
 }
 
@@ -62,6 +84,7 @@ const ofTaylorRun = (
     ofBlocks({
       criterion: TAYLOR,
       isRanking: true,
+      sublayers: null,
       name: `${recordName(TAYLOR, options)}-${ofSettings(settings)}`,
       scores: TAYLOR.scores(data, options),
     }),

@@ -153,7 +153,7 @@ test('the switch for notifications outlives opening a model', async () => {
   expect(get().view.notify).toBe(true);
 });
 
-test('Taylor goes on for the curve, for the study, or on windows that are scored first', async () => {
+test('Taylor goes on for the curve, for the study, or on windows scored first', async () => {
   const { actions, get, studio } = await scored();
   const asked = (from: number) => studio.calls.slice(from).map(({ name, args }) => [name, args[0]]);
   const own = get().score.settings;

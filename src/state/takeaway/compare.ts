@@ -26,8 +26,11 @@ function onCurve(state: StudioState, more: Readonly<Record<string, unknown>>): M
   };
 }
 
+const SUBLAYERS = { attention: heads.attention, ffn: heads.feedForward } as const;
+
 function criteriaTable(state: StudioState): Table {
   const known = criteriaView(state);
+  const ofSublayers = known.filter(({ sublayers }) => sublayers);
   const { removed } = state.plan.present;
   return {
     columns: [
@@ -40,11 +43,24 @@ function criteriaTable(state: StudioState): Table {
         },
         { name: `${name}_rank`, head: heads.rank, kind: 'number' },
       ]),
+      ...ofSublayers.flatMap(({ name, label }) =>
+        Object.entries(SUBLAYERS).map(
+          ([one, head]): Column => ({
+            name: `${name}_${one}_score`,
+            head: `${label}, ${head}`,
+            kind: 'score',
+          }),
+        ),
+      ),
       { name: 'removed', head: heads.removed, kind: 'flag' },
     ],
     rows: Array.from({ length: numBlocksOf(state) }, (_, block) => [
       block,
       ...known.flatMap(({ scores, ranks }) => [finite(scores[block]), finite(ranks[block])]),
+      ...ofSublayers.flatMap(({ sublayers }) => [
+        finite(sublayers?.attention[block]),
+        finite(sublayers?.ffn[block]),
+      ]),
       isRemoved(removed, block),
     ]),
   };
@@ -54,7 +70,7 @@ export const criteria: Maker = {
   table: criteriaTable,
   measured: (state) =>
     onCurve(state, {
-      normWeightsInMagnitude: state.criteria.norms,
+      normWeights: state.criteria.norms,
       angularBlocks: spanOf(state),
       criteria: criteriaView(state).map(({ name, criterion, spearman }) => ({
         name,

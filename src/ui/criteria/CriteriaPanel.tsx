@@ -173,8 +173,11 @@ function Locks() {
   const known = useStudio(knownCriteria);
   const named = known.filter(({ criterion }) => criterion.withEndsLocked);
   if (locked.length === 0 || named.length === 0) return null;
-  const names = listed(
-    named.map(({ label, criterion }) => `${label} is ${criterion.withEndsLocked}`),
+  const names = [...new Set(named.map(({ criterion }) => criterion.withEndsLocked!))].map(
+    (plus) => {
+      const of = named.filter(({ criterion }) => criterion.withEndsLocked === plus);
+      return { names: listed(of.map(({ label }) => label)), several: of.length > 1, plus };
+    },
   );
   const where = ends && locked.length === 6 ? '' : `Locked: ${listed(locked)}. `;
   return (
