@@ -20,7 +20,7 @@ export const CRITERIA_WORDS = {
   contiguous: 'Contiguous blocks',
   noSpan: 'too few unlocked blocks in a row',
   pointAt: 'Point at a block for its ranks. Select it to remove it or put it back.',
-  apart: 'Where they differ most from perplexity',
+  apart: 'Farthest from perplexity',
   scores: 'All scores and ranks',
   scoresLabel: 'Scores and ranks of the blocks',
   caption:
@@ -76,8 +76,8 @@ export const SEARCH_WORDS = {
   tableCaption: 'Perplexity by number of removed blocks',
   removed: 'removed',
   how:
-    'The small number is the block removed at that step; the lowest perplexity of a row is bold. ' +
-    'Select one to use its plan.',
+    'Small: the block removed at that step. Bold: the lowest perplexity of its row. Select one ' +
+    'to use its plan.',
   halves: 'A sublayer counts as half a block.',
   notMeasured: 'not measured',
   measure: 'Measure the one-shot orders',
@@ -99,7 +99,9 @@ export function comparedWords(
   count: number,
   plans: readonly { names: readonly string[]; ppl: string }[],
 ): string {
-  const list = plans.map(({ names, ppl }) => `${names.join(' and ')} ${ppl}`);
+  const together = (names: readonly string[]) =>
+    [names.slice(0, -1).join(', '), ...names.slice(-1)].filter(Boolean).join(' and ');
+  const list = plans.map(({ names, ppl }) => `${together(names)} ${ppl}`);
   return `Perplexity at ${count} removed blocks: ${list.join(', ')}.`;
 }
 
