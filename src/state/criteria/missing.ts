@@ -19,6 +19,17 @@ export const missingSources = derive(
   (...missing): MeasuredSource[] => MEASURED.filter((_, i) => missing[i]),
 );
 
+/** What makes the numbers of what was measured doubtful, in sentences. */
+export const sourceWarnings = derive(
+  (state: StudioState) =>
+    MEASURED.map((source) =>
+      SOURCES[source].data(state) === state.criteria.measured[source]?.result.data
+        ? (state.criteria.measured[source]?.result.warnings ?? null)
+        : null,
+    ),
+  (...warnings): string[] => warnings.flatMap((one) => one ?? []),
+);
+
 /** What measuring them costs, for people. */
 export const missingCosts = derive(
   (state: StudioState) =>

@@ -87,7 +87,7 @@ const sourceOf = (data: Form<SourceData[MeasuredSource]>) =>
   maybe(
     shape<NonNullable<MeasuredSources[MeasuredSource]>>({
       curve: orNull(number),
-      result: shape<SourceResult>({ data }),
+      result: shape<SourceResult>({ data, warnings: maybe(listOf(text)) }),
     } as never),
   );
 

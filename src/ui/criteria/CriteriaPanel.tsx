@@ -11,7 +11,7 @@ import {
 import { formatBytes } from '../../quantities.ts';
 import { gradientObstacle } from '../../state/criteria/gradients.ts';
 import { unmeasuredLowest } from '../../state/criteria/lowest.ts';
-import { missingCosts, missingSources } from '../../state/criteria/missing.ts';
+import { missingCosts, missingSources, sourceWarnings } from '../../state/criteria/missing.ts';
 import { knownCriteria } from '../../state/criteria/selectors.ts';
 import { SOURCES, type SourceCost } from '../../state/criteria/sources.ts';
 import { criteriaSeconds, plansSeconds } from '../../state/estimate/selectors.ts';
@@ -62,6 +62,7 @@ export function CriteriaPanel() {
           <>
             <CriteriaList />
             <Measure />
+            <Warnings />
             <Locks />
             <CriteriaTools />
             <div className={css.plot}>
@@ -136,6 +137,16 @@ function Compare() {
       </span>
     </div>
   );
+}
+
+/** What makes the numbers of a criterion doubtful, or differ from what runs. */
+function Warnings() {
+  const warnings = useStudio(sourceWarnings);
+  return warnings.map((warning) => (
+    <p key={warning} className={kit.sub} data-testid="criteria-warning">
+      {warning}
+    </p>
+  ));
 }
 
 /** The perplexity of what each criterion would remove. */
