@@ -197,7 +197,9 @@ export class SessionHolder {
           : makeScorePrograms(opened, { device: device.kind });
       const windows = windowLengths(settings).map((length) => Array<number>(length).fill(0));
       const { structure } = opened;
-      return taylorMemory({ structure, programs, engine: device, windows, budget });
+      // As both engines of a browser do.
+      const engine = { ...device, feedsNibbles: true };
+      return taylorMemory({ structure, programs, engine, windows, budget });
     });
   }
 

@@ -11,6 +11,7 @@ import { fitted } from '../../model/programs/widen.ts';
 import type { Structure } from '../../model/structure/structure.ts';
 import type { Checkpoint, CheckpointStore } from '../checkpoint/checkpoint.ts';
 import { CheckpointWriter } from '../checkpoint/writer.ts';
+import type { Engine } from '../device/engine.ts';
 import { createYielder } from '../device/yielder.ts';
 import { Chain } from '../pass/chain.ts';
 import type { Windows } from '../pass/scoringContext.ts';
@@ -43,7 +44,7 @@ export type TaylorFound = SourceData['taylor'] & {
 
 /** What decides how a job runs; of the engine, its limits. */
 type PlannedJob = Pick<TaylorJob, 'structure' | 'programs' | 'windows' | 'budget'> & {
-  engine: MemoryDevice;
+  engine: MemoryDevice & Pick<Engine, 'feedsNibbles'>;
 };
 
 /** What the job will take, in bytes. @throws EspalierError where there are no gradients. */

@@ -18,7 +18,7 @@ import {
 import type { FakeOptions, FakeStudio } from '../testing/fakeStudio.ts';
 import { aWhile, scored as scoredWith, setUp, until } from '../testing/setUp.ts';
 import { gradientObstacle, gradientsOf } from './gradients.ts';
-import { missingCosts, missingSources } from './missing.ts';
+import { missingCosts, missingSources, sourceWarnings } from './missing.ts';
 import { currentOrder, droppable, knownOrders, oneShot, shownOrders } from './orders.ts';
 import { bestSpan, criteriaView, knownCriteria, shownCriteria } from './selectors.ts';
 import { MEASURED, SOURCES } from './sources.ts';
@@ -173,6 +173,21 @@ describe('gradients', () => {
     await actions.compareCriteria();
     expect(names(knownCriteria(get()))).toEqual(without('file'));
   });
+});
+
+it('what makes a source doubtful is said while its numbers are shown', async () => {
+  const { actions, get, store } = await scored();
+  await actions.compareCriteria();
+  expect(sourceWarnings(get())).toEqual([]);
+  const warnings = ['Gradients: int8 products computed in float.'];
+  store.state.setState(({ criteria }) => {
+    const { taylor } = criteria.measured;
+    const doubtful = { ...taylor!, result: { ...taylor!.result, warnings } };
+    return { criteria: { ...criteria, measured: { ...criteria.measured, taylor: doubtful } } };
+  });
+  expect(sourceWarnings(get())).toEqual(warnings);
+  actions.takeCurve(get().score.curve!.result, 'another', true);
+  expect(sourceWarnings(get())).toEqual([]);
 });
 
 describe('the current order', () => {
