@@ -13,6 +13,8 @@ interface Golden {
   mag_l2_linear: number[];
   mag_l1_with_norms: number[];
   block_influence: number[];
+  taylor_abs_wg_linear: number[];
+  taylor_abs_wg_with_norms: number[];
   angular_last_token: Record<string, number[]>;
 }
 
@@ -54,16 +56,22 @@ async function expectNoObstacles(page: Page): Promise<void> {
 test('criteria: scores, correlation, and orders that the plan takes', async ({ app: page }) => {
   await scored(page);
   await workspace(page, 'compare');
+  // What it takes is said before it begins.
+  await expect(page.getByTestId('compare-cost')).toContainText(
+    /takes the gradient of the original on the windows \(up to [\d.]+ MB of memory\), (about|a few)/,
+  );
   await page.getByTestId('compare-criteria').click();
   await expect(page.getByTestId('criterion-mag-l1')).toBeVisible();
   await expect(page.getByTestId('rank-chart')).toBeVisible();
   await page.getByText('All scores and ranks').click();
   await expectScores(page, 'mag-l1', expected.mag_l1_linear);
   await expectScores(page, 'mag-l2', expected.mag_l2_linear);
+  await expectScores(page, 'taylor', expected.taylor_abs_wg_linear);
   await expectScores(page, 'block-influence', expected.block_influence);
   await expectScores(page, 'angular', angular[0] ?? []);
   for (const [name, scores] of [
     ['mag-l1', expected.mag_l1_linear],
+    ['taylor', expected.taylor_abs_wg_linear],
     ['block-influence', expected.block_influence],
   ] as const)
     await expect(page.getByTestId(`spearman-${name}`)).toHaveText(
@@ -71,6 +79,7 @@ test('criteria: scores, correlation, and orders that the plan takes', async ({ a
     );
   await page.getByTestId('criteria-norms').check();
   await expectScores(page, 'mag-l1', expected.mag_l1_with_norms);
+  await expectScores(page, 'taylor', expected.taylor_abs_wg_with_norms);
   await page.getByTestId('criteria-norms').uncheck();
 
   // A plan of the lowest follows the order that is made the current one.
@@ -79,6 +88,10 @@ test('criteria: scores, correlation, and orders that the plan takes', async ({ a
   await page.getByTestId('use-mag-l1').click();
   await expectRemoved(page, criterionOrder(expected.mag_l1_linear).slice(0, 3));
   await expect(page.getByTestId('order-by')).toHaveValue('mag-l1');
+  await page.getByTestId('use-taylor').click();
+  await expectRemoved(page, [1, 2, 3]);
+  // The session is there again after the gradients: the plan is measured.
+  await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false');
   await page.getByTestId('order-by').selectOption('angular');
   const best = bestWindow(angular, 3)?.first ?? -1;
   await expectRemoved(page, [best, best + 1, best + 2]);
@@ -88,7 +101,9 @@ test('criteria: scores, correlation, and orders that the plan takes', async ({ a
   // Locks are what makes magnitude Mag+.
   await page.getByTestId('use-mag-l1').click();
   await page.getByTestId('lock-ends').check();
-  await expect(page.getByTestId('criteria-locks')).toContainText('Mag+');
+  await expect(page.getByTestId('criteria-locks')).toContainText(
+    'Mag L1 and Mag L2 are Mag+, Taylor is Taylor+',
+  );
   await page.getByTestId('drop-count').fill('2');
   await expectRemoved(
     page,
@@ -111,11 +126,24 @@ test('criteria: scores, correlation, and orders that the plan takes', async ({ a
       'mag-l1-norms',
       'mag-l2',
       'mag-l2-norms',
+      'taylor',
+      'taylor-norms',
       'block-influence',
       'angular-1',
       'angular-3',
     ];
     expect(names.filter((name: string) => expectedNames.includes(name))).toEqual(expectedNames);
+    for (const [name, scores] of [
+      ['taylor', expected.taylor_abs_wg_linear],
+      ['taylor-norms', expected.taylor_abs_wg_with_norms],
+    ] as const) {
+      const found = study.criteria.find((one: { name: string }) => one.name === name);
+      for (const [block, score] of scores.entries())
+        expect(Math.abs(found.scores[block] / score - 1), `${name} of block ${block}`).toBeLessThan(
+          1e-5,
+        );
+      expect(found.order).toEqual(criterionOrder(scores));
+    }
   } finally {
     exported.remove();
   }
@@ -151,6 +179,19 @@ test('the calibration study: runs are kept, the curve and its windows stay', asy
   await expect(page.getByTestId('study-estimate')).toContainText('All these runs are done');
   await expect(page.getByTestId('stability-7')).toContainText(/\d of 3 runs/);
   await expect(page.getByTestId('within-noise')).toContainText('30 windows');
+
+  // Taylor has a study of its own beside it.
+  await page.getByTestId('study-criterion').selectOption('taylor');
+  await expect(page.getByTestId('study-estimate')).toContainText('2 runs');
+  await page.getByTestId('study-start').click();
+  await expect(page.getByTestId('study-agreement')).toContainText('Spearman between 2 runs', {
+    useInnerText: true,
+    timeout: 200_000,
+  });
+  await page.getByTestId('study-criterion').selectOption('ppl');
+  await expect(page.getByTestId('study-agreement')).toContainText('Spearman between 3 runs', {
+    useInnerText: true,
+  });
 
   // The order of the study is one click away, and is one of the orders from then on.
   await page.getByTestId('use-study').click();

@@ -2,13 +2,14 @@
 // title and a notification tell of them.
 
 import type { Page } from '@playwright/test';
-import { expect, finished, giveWindows, golden, openSample, test } from './app.ts';
+import { expect, finished, giveWindows, golden, openSample, test, workspace } from './app.ts';
 
 interface SampleGolden {
   baseline_ppl: number;
   oneshot: Record<string, number>;
   ppl_order: number[];
   windows: number[][];
+  taylor_abs_wg_linear: number[];
 }
 
 // More than one run of some 20 s on an idle machine.
@@ -164,4 +165,37 @@ test('a notification at the end of a long job, when it was asked for and the pag
   await openSample(page);
   await page.getByTestId('settings').click();
   await expect(notify).toBeChecked();
+});
+
+test('Taylor that is cancelled goes on after a reload, and gives the same scores', async ({
+  app: page,
+}) => {
+  await openSample(page);
+  await giveWindows(page, LONG);
+  await workspace(page, 'compare');
+  await page.getByTestId('compare-criteria').click();
+  // Forward through all 16 blocks is a fifth; then some blocks have their scores.
+  const bar = page.getByTestId('criteria-panel').getByRole('progressbar');
+  await expect(page.getByText(/of 80 steps/)).toBeVisible();
+  await expect.poll(() => bar.getAttribute('value').then(Number)).toBeGreaterThan(24);
+  await page.getByTestId('criteria-cancel').click();
+  await expect(page.getByTestId('criteria-cancel')).toBeHidden();
+  await expect(page.getByTestId('criterion-taylor')).toBeHidden();
+  await somethingKept(page);
+  await page.reload();
+
+  await openSample(page);
+  await workspace(page, 'choose');
+  const card = page.getByTestId('interrupted-taylor');
+  await expect(card).toContainText(/The Taylor criterion was interrupted at [1-9]\d %/);
+  await expect(card).toContainText('40 windows × 128 tokens');
+  await page.getByTestId('resume-taylor').click();
+  await expect(card).toBeHidden();
+  await workspace(page, 'compare');
+  await expect(page.getByTestId('criterion-taylor')).toBeVisible();
+  await page.getByText('All scores and ranks').click();
+  for (const [block, score] of expected.taylor_abs_wg_linear.entries()) {
+    const shown = Number(await page.getByTestId(`score-taylor/${block}`).textContent());
+    expect(Math.abs(shown / score - 1), `block ${block}`).toBeLessThan(1e-3);
+  }
 });

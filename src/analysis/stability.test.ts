@@ -5,17 +5,19 @@ import { describe, expect, it } from 'vitest';
 import { golden, type SampleGolden } from '../testing/fixtures.ts';
 import { mean } from './perplexity.ts';
 import { xoshiro128 } from './random.ts';
-import { orderStability, planStability, type StudyRun, studyOrder } from './stability.ts';
+import {
+  orderStability,
+  planStability,
+  runOfCurve,
+  type StudyRun,
+  studyOrder,
+} from './stability.ts';
 
 function run(label: string, nllPerWindow: readonly (readonly number[])[]): StudyRun {
-  return {
+  return runOfCurve(
     label,
-    blocks: nllPerWindow.map((values, index) => ({
-      index,
-      nll: mean(values),
-      nllPerWindow: values,
-    })),
-  };
+    nllPerWindow.map((values, index) => ({ index, nll: mean(values), nllPerWindow: values })),
+  );
 }
 
 /**
@@ -109,11 +111,21 @@ describe('the order over the runs', () => {
 
   it('of no runs, or of blocks that cannot be left out, has nothing to say', () => {
     expect(orderStability([], 3, [])).toEqual({ blocks: [], pairs: [] });
-    const runs = [run('a', [[1], [2]])].map((one) => ({
-      ...one,
-      blocks: one.blocks.map((b) => (b.index === 1 ? { ...b, refused: 'why' } : b)),
-    }));
+    const blocks = [1, 2].map((nll, index) => ({ index, nll, nllPerWindow: [nll] }));
+    const runs = [runOfCurve('a', [blocks[0]!, { ...blocks[1]!, refused: 'why' }])];
     expect(orderStability(runs, 1, []).blocks.map(({ block }) => block)).toEqual([0]);
+    expect(studyOrder(runs)).toEqual([0]);
+  });
+
+  it('by a criterion without scores of windows is that of the mean ranks', () => {
+    const runs: StudyRun[] = [
+      { label: 'a', scores: [3, 1, 2, 90] },
+      { label: 'b', scores: [300, 200, 100, 400] },
+      { label: 'c', scores: [0.3, 0.2, 0.1, 0.4] },
+    ];
+    expect(studyOrder(runs)).toEqual([2, 1, 0, 3]);
+    expect(studyOrder([...runs, { label: 'd', scores: [1, 2, Number.NaN, 3] }])).toEqual([1, 0, 3]);
+    expect(planStability(runs, [1, 2], [])).toBeNull();
   });
 });
 

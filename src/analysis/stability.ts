@@ -6,17 +6,36 @@ import { mean } from './perplexity.ts';
 import { xoshiro128 } from './random.ts';
 import type { Ranked } from './ranking.ts';
 
-/** The importance curve on one choice of windows (a seed, a size, a text); a study has several. */
+/** The blocks scored on one choice of windows (a seed, a size, a text); a study has several. */
 export interface StudyRun {
   label: string;
-  blocks: readonly Ranked[];
+  /** By block; low = safe to remove, NaN for one that cannot be removed. */
+  scores: readonly number[];
+  /**
+   * NLL of every window by block, null for one that cannot be removed; absent where the criterion
+   * scores all windows together.
+   */
+  windows?: readonly (readonly number[] | null)[];
+}
+
+/** A run of the importance curve. */
+export function runOfCurve(label: string, blocks: readonly Ranked[]): StudyRun {
+  const count = Math.max(0, ...blocks.map(({ index }) => index + 1));
+  const scores = Array<number>(count).fill(Number.NaN);
+  const windows = Array<readonly number[] | null>(count).fill(null);
+  for (const { index, nll, nllPerWindow, refused } of blocks) {
+    if (refused !== undefined) continue;
+    scores[index] = nll;
+    windows[index] = nllPerWindow;
+  }
+  return { label, scores, windows };
 }
 
 interface BlockStability {
   block: number;
   /** Share of the runs in which it is among the k lowest unlocked blocks. */
   chosen: number;
-  /** Rank by NLL among all blocks of the model, from 1: mean over the runs, and range. */
+  /** Rank by score among all blocks of the model, from 1: mean over the runs, and range. */
   meanRank: number;
   lowestRank: number;
   highestRank: number;
@@ -79,8 +98,11 @@ export function orderStability(
 /**
  * Blocks by their mean NLL over all windows of all runs, lowest first; without blocks that cannot
  * be removed in some run. Windows count alike, and one that several runs have counts in each.
+ * Where windows have no scores of their own, blocks by their mean rank over the runs.
  */
 export function studyOrder(runs: readonly StudyRun[]): number[] {
+  if (runs.some(({ windows }) => !windows))
+    return orderStability(runs, 0, []).blocks.map(({ block }) => block);
   return criterionOrder(allWindows(runs).map((list) => (list ? mean(list) : Number.NaN)));
 }
 
@@ -117,6 +139,7 @@ const CONFIDENCE = 0.95;
  * all runs (drawn with replacement, the same ones for every block) counts how often the k lowest
  * unlocked blocks are exactly those of the plan. Windows of all lengths count alike.
  * @param plan whole blocks.
+ * @param runs of the importance curve.
  * @returns null without runs, for an empty plan, and for a plan with locked or unranked blocks.
  * @source Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13
  */
@@ -188,14 +211,10 @@ function weighted(values: Scores, times: Uint32Array): number {
   return sum;
 }
 
-/** The mean NLL of each run by block; NaN for a block that cannot be removed. */
+/** The scores of each run by block, of as many blocks in each. */
 function scoresOf(runs: readonly StudyRun[]): number[][] {
-  const count = Math.max(0, ...runs.flatMap(({ blocks }) => blocks.map(({ index }) => index + 1)));
-  return runs.map(({ blocks }) => {
-    const list = Array<number>(count).fill(Number.NaN);
-    for (const block of blocks) if (block.refused === undefined) list[block.index] = block.nll;
-    return list;
-  });
+  const count = Math.max(0, ...runs.map(({ scores }) => scores.length));
+  return runs.map(({ scores }) => Array.from({ length: count }, (_, k) => scores[k] ?? Number.NaN));
 }
 
 /** By block. */
@@ -205,10 +224,10 @@ const allWindows = (runs: readonly StudyRun[]): (readonly number[] | null)[] =>
 /** NLL of every window of all runs without a block; null when it cannot be removed in some run. */
 function windowsOf(runs: readonly StudyRun[], index: number): number[] | null {
   const all: number[] = [];
-  for (const { blocks } of runs) {
-    const block = blocks.find((one) => one.index === index);
-    if (!block || block.refused !== undefined) return null;
-    all.push(...block.nllPerWindow);
+  for (const { windows } of runs) {
+    const own = windows?.[index];
+    if (!own) return null;
+    all.push(...own);
   }
   return all;
 }

@@ -47,6 +47,11 @@ export interface StudioApi {
   chooseDevice(onEvent: (progress: Progress) => void): Promise<DeviceChoice>;
   memory(settings: ScoreSettings): Promise<MemoryEstimate>;
   /**
+   * What the gradients of the model on the windows of these settings will take; reads no weights.
+   * @throws EspalierError `unsupported-op` naming an operator that has no gradient
+   */
+  gradientMemory(settings: ScoreSettings): Promise<MemoryEstimate>;
+  /**
    * Times a block and the head, to say how long a job will take: reads the weights of these alone.
    * Whatever else needs the engine ends it at once.
    * @throws EspalierError `cancelled` then, and while a job runs; `too-large` where a block is too
@@ -134,6 +139,7 @@ export const METHODS = {
   deviceChoice: { waits: true },
   chooseDevice: { job: true },
   memory: {},
+  gradientMemory: {},
   timeRuns: { job: true },
   score: { job: true },
   useWindows: {},

@@ -35,7 +35,11 @@ function digest(text: string): string {
  * Settings that give the windows of the current curve: those of the page or, when they have
  * changed since, the windows themselves.
  */
-export function curveSettings({ score: { curve, settings } }: StudioState): ScoreSettings {
+export function curveSettings({
+  score: { curve, settings },
+}: {
+  score: Pick<StudioState['score'], 'curve' | 'settings'>;
+}): ScoreSettings {
   if (!curve || curve.settingsKey === settingsKey(settings)) return settings;
   const { windows, settings: used, device } = curve.result;
   const text: ScoreSettings['text'] = { kind: 'ids', name: used.text, windows };

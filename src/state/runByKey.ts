@@ -4,6 +4,7 @@
 import { againByKey } from '../words/plan.ts';
 import type { Actions, Command } from './commands.ts';
 import { settingsChanged } from './score/selectors.ts';
+import { doneRuns } from './stability/selectors.ts';
 import type { StudioState } from './state.ts';
 import { currentSublayers } from './sublayers/selectors.ts';
 
@@ -14,7 +15,7 @@ const IS_DONE: Readonly<Record<keyof typeof againByKey, (state: StudioState) => 
   score: (state) => state.score.curve !== null && !settingsChanged(state),
   'score-sublayers': (state) => currentSublayers(state) !== null,
   'compare-criteria': ({ criteria }) => criteria.compared,
-  stability: ({ stability }) => stability.runs.length > 0,
+  stability: (state) => doneRuns(state).length > 0,
   search: ({ search }) => search.path !== null && DONE.includes(search.path.ended),
   evaluate: ({ evaluate, plan }) =>
     evaluate.shown?.whole === true &&

@@ -187,7 +187,7 @@ export const INTERRUPTED = {
     score: 'Scoring',
     parts: 'Scoring of sublayers',
     search: 'The search',
-    taylor: 'Taylor',
+    taylor: 'The Taylor criterion',
   },
   was: (name: string, percent: number, ago: string) =>
     `${name} was interrupted at ${percent} %, ${ago}.`,

@@ -16,18 +16,28 @@ export const CRITERIA_WORDS = {
   chart: 'Chart',
   ranks: 'ranks by the selected criteria',
   ownAxis: ', on its own axis',
-  norms: 'include norm weights in magnitude and Taylor',
+  norms: 'include norm weights',
   contiguous: 'Contiguous blocks',
   noSpan: 'too few unlocked blocks in a row',
   pointAt: 'Point at a block for its ranks. Select it to remove it or put it back.',
-  apart: 'Where they differ most from perplexity',
+  apart: 'Farthest from perplexity',
   scores: 'All scores and ranks',
   scoresLabel: 'Scores and ranks of the blocks',
   caption:
     'Score and rank (1 = removed first) of each block. Angular distance is listed at the first ' +
     'of its blocks.',
+  sublayers: 'By sublayer',
+  sublayersLabel: 'Scores of the sublayers',
+  block: 'block',
   formulas: 'How they are computed',
 } as const;
+
+/** Beside what the job does: "up to 52 MB of memory". */
+export const memoryWords = (total: string, read: string | null): string =>
+  `up to ${total} of memory${read === null ? '' : `, weights are read from the files: ${read}`}`;
+
+/** "Taylor is left out: The operator X of block 3 has no gradient." */
+export const leftOut = (name: string, why: string): string => `${name} is left out: ${why}`;
 
 export const lowestHead = (count: number): string =>
   count === 1 ? 'its lowest block' : `its ${count} lowest blocks`;
@@ -39,9 +49,11 @@ export const apartWords = (places: readonly { block: number; rank: number; pplRa
     .map(({ block, rank, pplRank }) => `block ${block} (rank ${rank}, by perplexity ${pplRank})`)
     .join(', ');
 
-/** "With the first 4 and the last 2 blocks locked, Mag L1 is Mag+ (Kim et al., 2024)." */
-export const plusWords = (names: string): string =>
-  `With the first 4 and the last 2 blocks locked, ${names} (Kim et al., 2024).`;
+/** "First 4 and last 2 blocks locked: Mag L1 and Mag L2 are Mag+, Taylor is Taylor+ (...)." */
+export const plusWords = (names: readonly { names: string; several: boolean; plus: string }[]) => {
+  const each = names.map((one) => `${one.names} ${one.several ? 'are' : 'is'} ${one.plus}`);
+  return `First 4 and last 2 blocks locked: ${each.join(', ')} (Kim et al., 2024).`;
+};
 
 export const SEARCH_WORDS = {
   title: 'Iterative search',
@@ -64,8 +76,8 @@ export const SEARCH_WORDS = {
   tableCaption: 'Perplexity by number of removed blocks',
   removed: 'removed',
   how:
-    'The small number is the block removed at that step; the lowest perplexity of a row is bold. ' +
-    'Select one to use its plan.',
+    'Small: the block removed at that step. Bold: the lowest perplexity of its row. Select one ' +
+    'to use its plan.',
   halves: 'A sublayer counts as half a block.',
   notMeasured: 'not measured',
   measure: 'Measure the one-shot orders',
@@ -87,7 +99,9 @@ export function comparedWords(
   count: number,
   plans: readonly { names: readonly string[]; ppl: string }[],
 ): string {
-  const list = plans.map(({ names, ppl }) => `${names.join(' and ')} ${ppl}`);
+  const together = (names: readonly string[]) =>
+    [names.slice(0, -1).join(', '), ...names.slice(-1)].filter(Boolean).join(' and ');
+  const list = plans.map(({ names, ppl }) => `${together(names)} ${ppl}`);
   return `Perplexity at ${count} removed blocks: ${list.join(', ')}.`;
 }
 
@@ -106,8 +120,9 @@ export const STUDY_WORDS = {
   sub: 're-scores on other text samples; your curve is kept',
   running: 'Studying the order',
   form: 'What the study runs',
+  criterion: 'Criterion',
   windows: 'Windows',
-  seeds: 'Seeds per size',
+  seeds: 'Seeds',
   from: 'from',
   bundled: 'bundled text',
   start: 'Run study',

@@ -138,6 +138,12 @@ export const TERMS = {
       'The size of a block’s weights: the sum of their absolute values (L1) or of their squares ' +
       '(L2). Needs no text, and predicts perplexity poorly (Kim et al., 2024).',
   },
+  taylor: {
+    name: 'Taylor',
+    explanation:
+      'How much the mean NLL would change, to first order, without each weight of a block: the ' +
+      'sum of weight times gradient, without signs. Takes one backward pass (Kim et al., 2024).',
+  },
   oneShot: {
     name: 'One-shot',
     explanation:

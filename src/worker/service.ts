@@ -108,6 +108,10 @@ export class StudioService implements StudioApi {
     return this.sessions.exclusive(() => this.sessions.memory(this.model().opened, settings));
   }
 
+  async gradientMemory(settings: ScoreSettings): Promise<MemoryEstimate> {
+    return this.sessions.gradientMemory(() => this.model().opened, settings);
+  }
+
   async timeRuns({ device, budgetBytes, sizes }: RunTimesRequest): Promise<RunTimes> {
     return this.sessions.spare(async (signal) => {
       const { opened } = this.model();
@@ -218,7 +222,7 @@ export class StudioService implements StudioApi {
           const begun = await this.begin(settings, signal, (event) => {
             if (event.type === 'progress') onEvent(event.progress);
           });
-          return { ...begun, windows: begun.calibration.windows };
+          return { ...begun, ...begun.calibration };
         },
         signal,
         onProgress: onEvent,
@@ -256,24 +260,18 @@ export class StudioService implements StudioApi {
     this.planJob?.abort();
     return this.sessions.run(async (signal) => {
       const model = this.model();
-      const { opened } = model;
-      const { text } = request;
-      const source =
-        text.kind === 'text'
-          ? text
-          : { name: 'evaluation.txt', text: await this.bundledText('evaluation') };
-      const { session, notes } = await this.sessions.open(opened, request.device, {
+      const source = await model.evaluationText(request);
+      const { session, notes } = await this.sessions.open(model.opened, request.device, {
         signal,
         onProgress: progressTo(onEvent),
       });
       for (const note of notes) onEvent({ type: 'note', text: note });
-      const calibration = this.windows?.rows ?? null;
       const segments = await evaluationText(
         source,
         request,
-        opened.summary,
+        model.opened.summary,
         () => model.tokenizer(),
-        calibration,
+        this.windows?.rows ?? null,
         signal,
       );
       await session.setBudget(request.budgetBytes ?? this.sessions.budgetBytes);

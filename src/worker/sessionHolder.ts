@@ -17,6 +17,7 @@ import { fitted } from '../model/programs/widen.ts';
 import type { ChoiceOptions } from '../runtime/choice/choose.ts';
 import type { OrtLoader } from '../runtime/device/ort.ts';
 import { WASM_LIMITS } from '../runtime/device/wasmEngine.ts';
+import { taylorMemory } from '../runtime/gradients/taylor.ts';
 import { openRouted, type RoutedSession } from '../runtime/score/route.ts';
 import { estimateMemory } from '../runtime/weights/memory.ts';
 import { probeDevice } from './probe.ts';
@@ -169,20 +170,44 @@ export class SessionHolder {
 
   /** What scoring with these settings will need; weights are not loaded for it. */
   async memory(opened: OpenedModel, settings: ScoreSettings): Promise<MemoryEstimate> {
-    const ids = settings.text.kind === 'ids' ? settings.text.windows : null;
-    const windows = ids?.length ?? settings.samples;
-    const length = ids?.[0]?.length ?? settings.length;
-    const kind = await this.resolve(settings.device);
+    const lengths = windowLengths(settings);
+    const [windows, length] = [lengths.length, lengths[0] ?? settings.length];
+    const { device, features, budget } = await this.limits(settings);
     // The live session keeps its weights and states: other settings are estimated without one.
-    const { maxBufferBytes, features } = kind === 'webgpu' ? await this.device() : WASM_LIMITS;
-    const budget = settings.budgetBytes ?? defaultBudget(kind, maxBufferBytes);
-    if (this.routed?.engine.kind === kind)
+    if (this.routed?.engine.kind === device.kind)
       return this.routed.session.memory(windows, length, budget);
     const programs = fitted(
-      makeScorePrograms(opened, { device: kind }),
+      makeScorePrograms(opened, { device: device.kind }),
       features.includes('shader-f16'),
     );
-    return estimateMemory(programs, windows, length, { kind, maxBufferBytes }, budget);
+    return estimateMemory(programs, windows, length, device, budget);
+  }
+
+  /**
+   * What the gradients of the model on the windows of these settings will need.
+   * @throws EspalierError as `taylorMemory`
+   */
+  gradientMemory(model: () => OpenedModel, settings: ScoreSettings): Promise<MemoryEstimate> {
+    return this.exclusive(async () => {
+      const opened = model();
+      const { device, budget } = await this.limits(settings);
+      const programs =
+        this.routed?.engine.kind === device.kind
+          ? this.routed.session.programs
+          : makeScorePrograms(opened, { device: device.kind });
+      const windows = windowLengths(settings).map((length) => Array<number>(length).fill(0));
+      const { structure } = opened;
+      // As both engines of a browser do.
+      const engine = { ...device, feedsNibbles: true };
+      return taylorMemory({ structure, programs, engine, windows, budget });
+    });
+  }
+
+  private async limits({ device, budgetBytes }: ScoreSettings) {
+    const kind = await this.resolve(device);
+    const { maxBufferBytes, features } = kind === 'webgpu' ? await this.device() : WASM_LIMITS;
+    const budget = budgetBytes ?? defaultBudget(kind, maxBufferBytes);
+    return { device: { kind, maxBufferBytes }, features, budget };
   }
 
   /** The device of a request: known once it was opened for this model, else the preferred one. */
@@ -192,3 +217,9 @@ export class SessionHolder {
     return requested === 'auto' ? (await this.device()).preferred : requested;
   }
 }
+
+/** Tokens of each window. */
+const windowLengths = ({ text, samples, length }: ScoreSettings): number[] =>
+  text.kind === 'ids'
+    ? text.windows.map((window) => window.length)
+    : Array<number>(samples).fill(length);

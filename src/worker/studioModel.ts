@@ -1,6 +1,7 @@
 // The model that the studio has open: its files, its tokenizer, its identity, and the windows that
 // its texts give.
 
+import type { EvaluateRequest } from '../contract/evaluate.ts';
 import type { FolderSource } from '../contract/open.ts';
 import type { ScoreSettings } from '../contract/score.ts';
 import { toReport } from '../errors.ts';
@@ -18,6 +19,11 @@ import type { Tokenizer } from '../text/tokenizer.ts';
 
 /** Texts that come with the page. */
 export type BundledText = 'calibration' | 'evaluation';
+
+interface NamedText {
+  name: string;
+  text: string;
+}
 
 export class StudioModel {
   readonly opened: OpenedModel;
@@ -70,6 +76,13 @@ export class StudioModel {
     return text.kind === 'text'
       ? text
       : { name: 'bundled', text: await this.bundledText('calibration') };
+  }
+
+  /** The text that a perplexity is evaluated on. */
+  async evaluationText({ text }: Pick<EvaluateRequest, 'text'>): Promise<NamedText> {
+    return text.kind === 'text'
+      ? text
+      : { name: 'evaluation.txt', text: await this.bundledText('evaluation') };
   }
 
   /**

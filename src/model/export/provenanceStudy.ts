@@ -7,7 +7,7 @@ import { block, type Field, unit } from './provenanceCheck.ts';
 export interface CriterionRecord {
   /**
    * A criterion of analysis/criteriaTable.ts with its option, as `recordName` writes it: "ppl",
-   * "mag-l1-norms", "angular-3"; "ppl-parts" for sublayers.
+   * "mag-l1-norms", "angular-3"; "ppl-parts" and "taylor-parts" for sublayers.
    */
   name: string;
   units: Unit[];

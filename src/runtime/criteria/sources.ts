@@ -8,6 +8,7 @@ import {
 import type { SourceResult } from '../../contract/criteria.ts';
 import type { Interrupted } from '../../contract/interrupted.ts';
 import type { Progress } from '../../contract/progress.ts';
+import type { RecordedSettings } from '../../contract/score.ts';
 import { measureMagnitudes } from '../../model/criteria/magnitude.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
 import type { CheckpointStore } from '../checkpoint/checkpoint.ts';
@@ -18,6 +19,8 @@ import type { ScoreSession } from '../score/session.ts';
 interface OnWindows {
   session: ScoreSession;
   windows: number[][];
+  /** Where the windows come from. */
+  settings?: RecordedSettings;
   /** Runs work that stores how far it is; without it, nothing is stored. */
   resumable?<T>(
     job: Interrupted['job'],
@@ -83,6 +86,15 @@ export async function measureSource<S extends MeasuredSource>(
   context: SourceContext,
 ): Promise<SourceResult<S>> {
   const started = performance.now();
-  const found = await MEASURES[source](context);
-  return { ...found, seconds: (performance.now() - started) / 1000 };
+  let settings: RecordedSettings | undefined;
+  const found = await MEASURES[source]({
+    ...context,
+    async onWindows() {
+      const given = await context.onWindows();
+      settings = given.settings;
+      return given;
+    },
+  });
+  const seconds = (performance.now() - started) / 1000;
+  return { ...found, ...(settings && { settings }), seconds };
 }

@@ -11,11 +11,13 @@ import { fitted } from '../../model/programs/widen.ts';
 import type { Structure } from '../../model/structure/structure.ts';
 import type { Checkpoint, CheckpointStore } from '../checkpoint/checkpoint.ts';
 import { CheckpointWriter } from '../checkpoint/writer.ts';
+import type { Engine } from '../device/engine.ts';
 import { createYielder } from '../device/yielder.ts';
 import { Chain } from '../pass/chain.ts';
 import type { Windows } from '../pass/scoringContext.ts';
 import { StageLoader } from '../pass/stageLoader.ts';
 import type { SessionModel } from '../score/sessionOptions.ts';
+import type { MemoryDevice } from '../weights/memory.ts';
 import { type Chunk, chunkWindows } from '../weights/windows.ts';
 import { readTaylorBody, storedTaylor } from './body.ts';
 import { differentiate, type StateOf } from './differentiate.ts';
@@ -40,10 +42,13 @@ export type TaylorFound = SourceData['taylor'] & {
   notes: readonly string[];
 };
 
+/** What decides how a job runs; of the engine, its limits. */
+type PlannedJob = Pick<TaylorJob, 'structure' | 'programs' | 'windows' | 'budget'> & {
+  engine: MemoryDevice & Pick<Engine, 'feedsNibbles'>;
+};
+
 /** What the job will take, in bytes. @throws EspalierError where there are no gradients. */
-export function taylorMemory(
-  given: Pick<TaylorJob, 'structure' | 'programs' | 'engine' | 'windows' | 'budget'>,
-): MemoryEstimate {
+export function taylorMemory(given: PlannedJob): MemoryEstimate {
   const job = { ...given, programs: fitted(given.programs, false) };
   return gradientMemory(job.programs, planOf(job), job.budget);
 }
@@ -106,13 +111,7 @@ export async function measureTaylor(given: TaylorJob): Promise<TaylorFound> {
   }
 }
 
-function planOf({
-  structure,
-  programs,
-  engine,
-  windows,
-  budget,
-}: Pick<TaylorJob, 'structure' | 'programs' | 'engine' | 'windows' | 'budget'>): GradientPlan {
+function planOf({ structure, programs, engine, windows, budget }: PlannedJob): GradientPlan {
   const length = Math.max(2, ...windows.map((window) => window.length));
   const make = gradientsOf({ structure, programs, engine, windows });
   const { obstacle } = make(1, false);
@@ -120,12 +119,7 @@ function planOf({
   return planGradients(programs, make, { windows: windows.length, length }, engine, budget);
 }
 
-function gradientsOf({
-  structure,
-  programs,
-  engine,
-  windows,
-}: Pick<TaylorJob, 'structure' | 'programs' | 'engine' | 'windows'>) {
+function gradientsOf({ structure, programs, engine, windows }: Omit<PlannedJob, 'budget'>) {
   const length = Math.max(2, ...windows.map((window) => window.length));
   const predictions = windows.reduce((sum, window) => sum + window.length - 1, 0);
   const sameLength = windows.every((window) => window.length === length);

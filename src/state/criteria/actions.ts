@@ -8,6 +8,7 @@ import type { Context } from '../context.ts';
 import { engineJob } from '../jobs.ts';
 import { curveSettings } from '../keys.ts';
 import { runJob } from '../runJob.ts';
+import { makeGradients } from './gradients.ts';
 import { missingSources } from './missing.ts';
 import type { CriteriaSlice } from './state.ts';
 
@@ -28,6 +29,8 @@ export function makeCriteriaActions(context: Context): CriteriaActions {
     return { [source]: { curve, result } };
   }
 
+  const hasGradients = makeGradients(context);
+
   return {
     setCriteria: (fields) => patch('criteria', fields),
     async compareCriteria() {
@@ -47,6 +50,8 @@ export function makeCriteriaActions(context: Context): CriteriaActions {
           let failure: unknown = null;
           for (const source of sources) {
             take({ running: source, progress: null });
+            // Where there are none, the panel says why; the others are compared without.
+            if (source === 'taylor' && !(await hasGradients())) continue;
             try {
               const entry = await measure(source, (progress) => take({ progress }));
               take({ measured: { ...get().criteria.measured, ...entry } });

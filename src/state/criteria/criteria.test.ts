@@ -16,7 +16,9 @@ import {
   studyObstacle,
 } from '../stability/selectors.ts';
 import type { FakeOptions, FakeStudio } from '../testing/fakeStudio.ts';
-import { scored as scoredWith, setUp, until } from '../testing/setUp.ts';
+import { aWhile, scored as scoredWith, setUp, until } from '../testing/setUp.ts';
+import { gradientObstacle, gradientsOf } from './gradients.ts';
+import { missingCosts, missingSources, sourceWarnings } from './missing.ts';
 import { currentOrder, droppable, knownOrders, oneShot, shownOrders } from './orders.ts';
 import { bestSpan, criteriaView, knownCriteria, shownCriteria } from './selectors.ts';
 import { MEASURED, SOURCES } from './sources.ts';
@@ -115,6 +117,77 @@ describe('criteria', () => {
     expect(get().criteria).toMatchObject({ running: null });
     expect(get().criteria.measured.magnitudes).toBeUndefined();
   });
+});
+
+describe('gradients', () => {
+  const asked = ({ calls }: FakeStudio) =>
+    calls.filter(({ name }) => name === 'gradientMemory').length;
+  const noRule = new EspalierError(
+    'unsupported-op',
+    'The operator LinearAttention of block 3 has no gradient.',
+    'Choose another criterion.',
+  );
+
+  it('are asked for once, when criteria are looked at, and say what they take', async () => {
+    const { actions, get, studio } = await scored();
+    await aWhile();
+    expect(asked(studio)).toBe(0);
+    expect(missingCosts(get()).at(-1)!.memory).toBeUndefined();
+    actions.openWorkspace('compare');
+    await until(() => gradientsOf(get()) !== null);
+    expect(missingCosts(get()).at(-1)!.memory).toMatchObject({ total: 52_000_000 });
+    actions.setSettings({ budgetBytes: 2 ** 30 });
+    expect(gradientsOf(get())).toBeNull();
+    await until(() => gradientsOf(get()) !== null);
+    await actions.compareCriteria();
+    await aWhile();
+    expect(asked(studio)).toBe(2);
+    expect(studio.calls.findLast(({ name }) => name === 'gradientMemory')!.args).toMatchObject([
+      { budgetBytes: 2 ** 30 },
+    ]);
+  });
+
+  it('that a model has not are said by name; the others are compared without', async () => {
+    const { actions, get, studio } = await scored();
+    studio.failNext('gradientMemory', noRule);
+    await actions.compareCriteria();
+    expect(get().errors).toEqual({});
+    expect(gradientObstacle(get())).toBe(`${noRule.message} ${noRule.hint}`);
+    expect(names(knownCriteria(get()))).toEqual(without('taylor', 'file'));
+    expect(missingSources(get())).toEqual([]);
+    actions.openWorkspace('compare');
+    await aWhile();
+    expect(asked(studio)).toBe(1);
+    expect(measuredBy(studio)).not.toContain('taylor');
+  });
+
+  it('whose memory cannot be told are tried all the same, and not asked for again', async () => {
+    const { actions, get, studio } = await scored();
+    studio.failNext('gradientMemory', new EspalierError('device-lost', 'The GPU was lost.'));
+    actions.openWorkspace('compare');
+    await until(() => asked(studio) === 1);
+    actions.setCriteria({ norms: true });
+    await aWhile();
+    expect(asked(studio)).toBe(1);
+    expect([get().errors, gradientsOf(get())]).toEqual([{}, null]);
+    await actions.compareCriteria();
+    expect(names(knownCriteria(get()))).toEqual(without('file'));
+  });
+});
+
+it('what makes a source doubtful is said while its numbers are shown', async () => {
+  const { actions, get, store } = await scored();
+  await actions.compareCriteria();
+  expect(sourceWarnings(get())).toEqual([]);
+  const warnings = ['Gradients: int8 products computed in float.'];
+  store.state.setState(({ criteria }) => {
+    const { taylor } = criteria.measured;
+    const doubtful = { ...taylor!, result: { ...taylor!.result, warnings } };
+    return { criteria: { ...criteria, measured: { ...criteria.measured, taylor: doubtful } } };
+  });
+  expect(sourceWarnings(get())).toEqual(warnings);
+  actions.takeCurve(get().score.curve!.result, 'another', true);
+  expect(sourceWarnings(get())).toEqual([]);
 });
 
 describe('the current order', () => {
@@ -285,7 +358,10 @@ describe('the record of an export', () => {
         recordName(criterion, options),
       ),
     );
-    expect(recorded).toEqual([...all, 'ppl-10x128-seed-0-bundled']);
+    const blocks = recorded.filter((name) => !name.endsWith('-parts'));
+    expect(blocks).toEqual([...all, 'ppl-10x128-seed-0-bundled']);
+    const parts = record.criteria.find(({ name }) => name === 'taylor-norms-parts')!;
+    expect([parts.units.length, parts.order[0]]).toEqual([32, '13.attn']);
     for (const { units, scores, order } of record.criteria) {
       expect(scores).toHaveLength(units.length);
       expect(order.every((unit) => units.includes(unit))).toBe(true);

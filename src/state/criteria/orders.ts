@@ -5,7 +5,7 @@ import { type Take, takeInOrder } from '../../analysis/criterion.ts';
 import { derive } from '../memo.ts';
 import { numBlocksOf } from '../open/selectors.ts';
 import { unlockedBlocks } from '../plan/locks.ts';
-import { orderOfStudy } from '../stability/order.ts';
+import { orderOfStudy, studiedLabel } from '../stability/order.ts';
 import type { StudioState } from '../state.ts';
 import { fileOrders } from './fileOrders.ts';
 import { knownCriteria } from './selectors.ts';
@@ -20,19 +20,25 @@ export interface KnownOrder {
   take: Take;
 }
 
-const STUDY_ORDER = 'study order';
+const studyName = (state: StudioState): string =>
+  state.stability.criterion === 'ppl' ? 'study order' : `study order by ${studiedLabel(state)}`;
 
 /** Those of criteria that rank: where the model gives no numbers, magnitudes alone do. */
 export const knownOrders = derive(
-  (state: StudioState) => [knownCriteria(state), orderOfStudy(state), fileOrders(state)],
-  (known, study, files): KnownOrder[] => [
+  (state: StudioState) => [
+    knownCriteria(state),
+    orderOfStudy(state),
+    studyName(state),
+    fileOrders(state),
+  ],
+  (known, study, studied, files): KnownOrder[] => [
     ...known
       .filter(({ isRanking }) => isRanking)
       .map(({ criterion, name, orderLabel, take }): KnownOrder => {
         const order = { name, label: orderLabel, take };
         return criterion.contiguous ? { ...order, contiguous: true } : order;
       }),
-    ...(study ? [{ name: 'study' as const, label: STUDY_ORDER, take: takeInOrder(study) }] : []),
+    ...(study ? [{ name: 'study' as const, label: studied, take: takeInOrder(study) }] : []),
     // A table of perplexities is a criterion; an order alone is not.
     ...files
       .filter(({ name }) => name === 'file-order')

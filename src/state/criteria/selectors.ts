@@ -35,7 +35,8 @@ export function spanOf(state: StudioState): number {
   return Math.max(1, Math.min(state.criteria.span, numBlocksOf(state) - 1));
 }
 
-const optionsOf = derive(
+/** What was chosen for the criteria that have options. */
+export const optionsOf = derive(
   (state: StudioState) => [state.criteria.norms, spanOf(state)],
   (norms, span): CriterionOptions => ({ norms, span }),
 );
@@ -66,13 +67,15 @@ export interface ScoredCriterion {
   /** False where the model gave no numbers: the scores rank nothing. */
   isRanking: boolean;
   take: Take;
+  /** By block: of its attention and its feed-forward; null in criteria that score blocks alone. */
+  sublayers: { [S in 'attention' | 'ffn']: readonly (number | null)[] } | null;
 }
 
 /** Every criterion that is known, perplexity first. */
 export const knownCriteria = derive(
   (state: StudioState) => [knownSources(state), optionsOf(state), numBlocksOf(state)],
   (all, options, numBlocks): ScoredCriterion[] =>
-    all.map(({ criterion, scores, isRanking, take }) => ({
+    all.map(({ criterion, scores, isRanking, take, sublayerScores }) => ({
       criterion,
       name: criterion.name,
       label: labelOf(criterion, options),
@@ -80,15 +83,30 @@ export const knownCriteria = derive(
       scores: eachBlock(scores(options), numBlocks),
       isRanking,
       take: take(options),
+      sublayers: sublayersOf({ isRanking, sublayerScores }, options),
     })),
 );
+
+const sublayersOf = (
+  {
+    isRanking,
+    sublayerScores,
+  }: { isRanking: boolean; sublayerScores: KnownCriterion['sublayerScores'] | undefined },
+  options: CriterionOptions,
+): ScoredCriterion['sublayers'] =>
+  isRanking && sublayerScores
+    ? {
+        attention: sublayerScores(options, 'attention'),
+        ffn: sublayerScores(options, 'ffn'),
+      }
+    : null;
 
 const eachBlock = (scores: readonly number[], numBlocks: number): number[] =>
   Array.from({ length: numBlocks }, (_, block) => scores[block] ?? Number.NaN);
 
 /** A criterion under one choice of its options, with its name in espalier.json. */
 export interface RecordedCriterion
-  extends Pick<ScoredCriterion, 'criterion' | 'scores' | 'isRanking'> {
+  extends Pick<ScoredCriterion, 'criterion' | 'scores' | 'isRanking' | 'sublayers'> {
   name: string;
 }
 
@@ -98,12 +116,13 @@ export const recordedCriteria = derive(
   (all, chosen, numBlocks): RecordedCriterion[] =>
     all
       .filter(({ criterion }) => criterion.needs !== 'file')
-      .flatMap(({ criterion, scores, isRanking }) =>
+      .flatMap(({ criterion, scores, isRanking, sublayerScores }) =>
         recordedOptions(criterion, chosen).map((options) => ({
           criterion,
           isRanking,
           name: recordName(criterion, options),
           scores: eachBlock(scores(options), numBlocks),
+          sublayers: sublayersOf({ isRanking, sublayerScores }, options),
         })),
       ),
 );

@@ -9,6 +9,7 @@ import {
   type SourceData,
   type SourceName,
 } from '../../analysis/criteriaTable.ts';
+import type { MemoryEstimate } from '../../contract/score.ts';
 import { backwardWork, passWork, type Work } from '../estimate/work.ts';
 import type { OpenModel } from '../open/state.ts';
 import type { StudioState } from '../state.ts';
@@ -22,15 +23,19 @@ interface SourceRow<S extends SourceName> {
 interface MeasuredRow<S extends SourceName> extends SourceRow<S> {
   /** What is measured, beside its progress. */
   title: string;
-  cost(model: OpenModel | null): SourceCost;
+  /** @param gradients the memory that they take; null while unknown */
+  cost(model: OpenModel | null, gradients: MemoryEstimate | null): SourceCost;
   /** What it runs on so many tokens; absent where it runs nothing. */
   work?(numBlocks: number, tokens: number): Work;
 }
 
-/** What measuring a source does, and how many bytes of weights it reads by itself. */
+/** What measuring a source does. */
 export interface SourceCost {
   words: string;
+  /** Bytes of weights that it reads by itself. */
   bytes?: number;
+  /** What it takes, where that is more than scoring took. */
+  memory?: MemoryEstimate;
 }
 
 /** What was measured of a source, while it belongs to the current curve. */
@@ -63,7 +68,10 @@ export const SOURCES: {
   taylor: {
     data: (state) => measured(state, 'taylor'),
     title: 'Gradients',
-    cost: () => ({ words: 'takes the gradient of the original on the windows' }),
+    cost: (_, memory) => ({
+      words: 'takes the gradient of the original on the windows',
+      ...(memory && { memory }),
+    }),
     work: backwardWork,
   },
   file: { data: fileScores },

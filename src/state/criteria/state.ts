@@ -8,6 +8,7 @@ import {
 } from '../../analysis/criteriaTable.ts';
 import type { SourceResult } from '../../contract/criteria.ts';
 import type { Progress } from '../../contract/progress.ts';
+import type { MemoryEstimate } from '../../contract/score.ts';
 import {
   type Form,
   flag,
@@ -31,6 +32,16 @@ type MeasuredSources = {
   };
 };
 
+/** What the gradients of the open model would take on the windows of these settings. */
+export interface Gradients {
+  /** Key of settings and memory budget. */
+  key: string;
+  /** Null where the model has none. */
+  memory: MemoryEstimate | null;
+  /** Why they cannot be taken, in sentences; null where they can. */
+  obstacle: string | null;
+}
+
 /** What orders blocks: a criterion, the calibration study, or an order that another tool wrote. */
 export type OrderName = CriterionName | 'study' | 'file-order';
 
@@ -38,6 +49,8 @@ export interface CriteriaSlice {
   /** The source that is being measured. */
   running: MeasuredSource | null;
   progress: Progress | null;
+  /** What gradients of the model would take; null until it was asked for. */
+  gradients: Gradients | null;
   /** Someone asked to see the criteria beside each other. */
   compared: boolean;
   /** Sources of criteria that were measured; hidden states may also have come with the curve. */
@@ -57,6 +70,7 @@ export interface CriteriaSlice {
 const first: CriteriaSlice = {
   running: null,
   progress: null,
+  gradients: null,
   compared: false,
   measured: {},
   shown: CRITERIA.map(({ name }) => name),
@@ -73,7 +87,7 @@ const sourceOf = (data: Form<SourceData[MeasuredSource]>) =>
   maybe(
     shape<NonNullable<MeasuredSources[MeasuredSource]>>({
       curve: orNull(number),
-      result: shape<SourceResult>({ data }),
+      result: shape<SourceResult>({ data, warnings: maybe(listOf(text)) }),
     } as never),
   );
 

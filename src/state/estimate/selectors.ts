@@ -4,9 +4,11 @@
 
 import type { MeasuredSource } from '../../analysis/criteriaTable.ts';
 import { inBrowser } from '../../contract/device.ts';
-import type { ScoreSettings } from '../../contract/score.ts';
+import type { MemoryEstimate, ScoreSettings } from '../../contract/score.ts';
 import { blocksLeft } from '../../units.ts';
-import { MEASURED, SOURCES } from '../criteria/sources.ts';
+import { gradientsOf } from '../criteria/gradients.ts';
+import { missingSources } from '../criteria/missing.ts';
+import { SOURCES } from '../criteria/sources.ts';
 import { evaluateRequest } from '../evaluate/selectors.ts';
 import { effectKey } from '../keys.ts';
 import { modelOf, numBlocksOf } from '../open/selectors.ts';
@@ -14,8 +16,9 @@ import { searchParameters } from '../search/selectors.ts';
 import { missingRuns } from '../stability/selectors.ts';
 import type { StudioState } from '../state.ts';
 import { tokensOfText } from './texts.ts';
-import { type Seconds, secondsOf, timesOf, tokensOf } from './times.ts';
+import { type Seconds, secondsOf, type Times, timesOf, tokensOf } from './times.ts';
 import {
+  backwardWork,
   curveWork,
   evaluationWork,
   planWork,
@@ -46,13 +49,29 @@ export function windowsIn({ text, samples, length }: ScoreSettings) {
   return { windows, tokens, length: Math.max(2, Math.round(tokens / windows)) };
 }
 
-/** Scoring the blocks with these settings. */
-function curveSeconds(state: StudioState, settings: ScoreSettings): Seconds | null {
+/** Work on the windows of these settings. */
+function jobSeconds(
+  state: StudioState,
+  settings: ScoreSettings,
+  work: (blocks: number, tokens: number) => Work,
+  memory: MemoryEstimate | null,
+): Seconds | null {
   const { tokens, length } = windowsIn(settings);
   const times = timesOf(state, settings.device, length);
-  const computed = secondsOf(times, curveWork(numBlocksOf(state), tokens));
-  const { memory } = state.score;
-  // Streamed weights are read once more for each group of windows, beside the runs.
+  const computed = secondsOf(times, work(numBlocksOf(state), tokens));
+  return withReading(computed, times, memory);
+}
+
+/** Scoring the blocks with these settings. */
+const curveSeconds = (state: StudioState, settings: ScoreSettings): Seconds | null =>
+  jobSeconds(state, settings, curveWork, state.score.memory);
+
+/** Streamed weights are read beside the runs, once for each time that the job goes over them. */
+function withReading(
+  computed: Seconds | null,
+  times: Times | null,
+  memory: MemoryEstimate | null,
+): Seconds | null {
   if (!computed || !memory?.streaming || !memory.bytesRead || !times?.bytesPerSecond)
     return computed;
   const reading = memory.bytesRead / times.bytesPerSecond;
@@ -80,6 +99,7 @@ export const usualSeconds = steady((state) =>
 function onCurve(
   state: StudioState,
   work: (blocks: number, tokens: number) => { most: Work; least?: Work },
+  memory: MemoryEstimate | null = null,
 ): Seconds | null {
   const { curve, settings } = state.score;
   const asked = windowsIn(settings);
@@ -88,7 +108,8 @@ function onCurve(
   const length = curve ? Math.round(tokens / Math.max(1, windows)) : asked.length;
   const device = curve ? inBrowser(curve.result.device.kind) : settings.device;
   const { most, least } = work(numBlocksOf(state), tokens);
-  return secondsOf(timesOf(state, device, length), most, least ?? most);
+  const times = timesOf(state, device, length);
+  return withReading(secondsOf(times, most, least ?? most), times, memory);
 }
 
 /** Scoring attention and feed-forward of each block. */
@@ -115,7 +136,13 @@ export const searchRange = steady((state) => {
 /** The runs of the calibration study that are still to be done. */
 export const studyRange = steady((state) =>
   missingRuns(state).reduce<Seconds | null>(
-    (sum, { settings }) => plus(sum, curveSeconds(state, settings)),
+    (sum, { settings }) =>
+      plus(
+        sum,
+        state.stability.criterion === 'taylor'
+          ? jobSeconds(state, settings, backwardWork, gradientsOf(state)?.memory ?? null)
+          : curveSeconds(state, settings),
+      ),
     { low: 0, high: 0 },
   ),
 );
@@ -159,14 +186,14 @@ const DISK = { slow: 2e8, fast: 2e9 } as const;
 /** Measuring the source of a criterion: reading the weights, or one pass of the original. */
 function sourceSeconds(state: StudioState, source: MeasuredSource): Seconds | null {
   const { cost, work } = SOURCES[source];
-  if (work) return onCurve(state, (n, tokens) => ({ most: work(n, tokens) }));
-  const { bytes = 0 } = cost(modelOf(state));
+  const { bytes = 0, memory = null } = cost(modelOf(state), gradientsOf(state)?.memory ?? null);
+  if (work) return onCurve(state, (n, tokens) => ({ most: work(n, tokens) }), memory);
   return { low: bytes / DISK.fast, high: bytes / DISK.slow };
 }
 
 /** Every criterion that is not known yet. */
 export const criteriaSeconds = steady((state) =>
-  MEASURED.filter((source) => SOURCES[source].data(state) === null).reduce<Seconds | null>(
+  missingSources(state).reduce<Seconds | null>(
     (sum, source) => plus(sum, sourceSeconds(state, source)),
     { low: 0, high: 0 },
   ),

@@ -6,8 +6,11 @@ import type { ScoreSettings } from '../../contract/score.ts';
 import type { Context } from '../context.ts';
 import type { CriteriaActions } from '../criteria/actions.ts';
 import { engineJob } from '../jobs.ts';
+import { curveSettings, settingsKey } from '../keys.ts';
 import type { ScoreActions } from '../score/actions.ts';
 import type { SearchActions } from '../search/actions.ts';
+import type { StabilityActions } from '../stability/actions.ts';
+import { plannedRuns } from '../stability/selectors.ts';
 import { JOBS, type StudioState } from '../state.ts';
 import type { SublayerActions } from '../sublayers/actions.ts';
 
@@ -23,7 +26,8 @@ export interface ResumeActions {
 type Others = Pick<ScoreActions, 'setSettings' | 'score'> &
   Pick<SublayerActions, 'scoreSublayers'> &
   Pick<SearchActions, 'search'> &
-  Pick<CriteriaActions, 'compareCriteria'>;
+  Pick<CriteriaActions, 'compareCriteria'> &
+  Pick<StabilityActions, 'setStudyCriterion' | 'studyStability'>;
 
 function resumableRuns(state: StudioState): boolean {
   const job = engineJob(state);
@@ -58,7 +62,19 @@ export function makeResumeActions(context: Context, actions: Others): ResumeActi
   > = {
     score: () => actions.score(),
     parts: (settings) => actions.scoreSublayers(settings),
-    taylor: () => actions.compareCriteria(),
+    async taylor(settings) {
+      const isOfCurve = () => settingsKey(curveSettings(get())) === settingsKey(settings);
+      const isOfStudy = () => plannedRuns(get()).some(({ key }) => key === settingsKey(settings));
+      if (isOfCurve()) await actions.compareCriteria();
+      else if (isOfStudy()) {
+        actions.setStudyCriterion('taylor');
+        await actions.studyStability();
+      } else {
+        // Its windows become those of the curve, as they were when it began.
+        await actions.score();
+        if (isOfCurve()) await actions.compareCriteria();
+      }
+    },
     search: async (settings, request) => {
       if (request) await actions.search({ ...request, settings });
     },

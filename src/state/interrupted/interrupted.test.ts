@@ -7,6 +7,7 @@ import type { ScoreSettings } from '../../contract/score.ts';
 import { EspalierError } from '../../errors.ts';
 import { endOf, offeredJobs, pageTitle } from '../longJob.ts';
 import { remedyOf } from '../remedies.ts';
+import { plannedRuns } from '../stability/selectors.ts';
 import { firstState } from '../state.ts';
 import { scored, setUp, until } from '../testing/setUp.ts';
 
@@ -150,4 +151,27 @@ test('the switch for notifications outlives opening a model', async () => {
   actions.setNotify(true);
   await actions.openSample();
   expect(get().view.notify).toBe(true);
+});
+
+test('Taylor goes on for the curve, for the study, or on windows scored first', async () => {
+  const { actions, get, studio } = await scored();
+  const asked = (from: number) => studio.calls.slice(from).map(({ name, args }) => [name, args[0]]);
+  const own = get().score.settings;
+  let from = studio.calls.length;
+  await actions.resume(interrupted({ job: 'taylor', settings: own }));
+  expect(asked(from)).toContainEqual(['measureSource', 'taylor']);
+  expect(asked(from).some(([name]) => name === 'score')).toBe(false);
+  expect(get().criteria.measured.taylor).toBeDefined();
+
+  from = studio.calls.length;
+  const [, second] = plannedRuns(get());
+  await actions.resume(interrupted({ job: 'taylor', settings: second!.settings }));
+  expect(get().stability.taylorRuns.map(({ key }) => key)).toContain(second!.key);
+  expect(asked(from).some(([name]) => name === 'score')).toBe(false);
+
+  from = studio.calls.length;
+  await actions.resume(interrupted({ job: 'taylor', settings: { ...own, length: 64 } }));
+  const names = asked(from).filter(([name]) => name === 'score' || name === 'measureSource');
+  expect(names.map(([name]) => name)).toEqual(['score', 'measureSource']);
+  expect(get().score.curve!.settingsKey).toContain('"length":64');
 });

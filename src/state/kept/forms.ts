@@ -2,6 +2,7 @@
 
 import type { MeasuredSource, SourceData, TaylorSums } from '../../analysis/criteriaTable.ts';
 import type { Stat } from '../../analysis/speed.ts';
+import type { SourceResult } from '../../contract/criteria.ts';
 import type { UsedDevice } from '../../contract/device.ts';
 import type { EvaluatedSide, EvaluateResult } from '../../contract/evaluate.ts';
 import type { PlanResult } from '../../contract/plan.ts';
@@ -160,6 +161,15 @@ export const SOURCE_FORMS: SourceForms = {
   hidden,
   taylor: shape({ loss: number, linear: taylorSums, withNorms: taylorSums }),
 };
+
+/** What a run of a study of Taylor keeps. */
+export const taylorRun = shape<
+  Required<Pick<SourceResult<'taylor'>, 'data' | 'settings' | 'seconds'>>
+>({
+  data: SOURCE_FORMS.taylor,
+  settings: recorded,
+  seconds: number,
+});
 
 export const planResult = shape<PlanResult>({
   nll: number,

@@ -7,6 +7,8 @@ import type { Form } from './form.ts';
 interface KeptField<V> {
   /** Whether what was read has the form of the field. */
   is: Form<V>;
+  /** It came later than the version: what was stored before is without it. */
+  later?: true;
   /**
    * Both together, where memory has changed the field since `base`; without it memory wins.
    * `stored` may have been written by another tab.
@@ -58,6 +60,7 @@ export function merge(
 ): AnyFields {
   if (!stored) return own;
   const merged = fieldsOf(part).map(([name, field]) => {
+    if (field.later && stored[name] === undefined) return [name, own[name]];
     if (own[name] === base[name]) return [name, stored[name]];
     return [name, field.join ? field.join(base[name], own[name], stored[name]) : own[name]];
   });
@@ -82,7 +85,9 @@ export function pack(part: AnyPart, fields: AnyFields): Packed {
 export function unpack(part: AnyPart, value: unknown): AnyFields | null {
   const { version, fields } = (value ?? {}) as Partial<Packed>;
   if (version !== part.version || typeof fields !== 'object' || fields === null) return null;
-  return fieldsOf(part).every(([name, field]) => field.is(fields[name])) ? fields : null;
+  const isSound = ([name, { is, later }]: [string, KeptField<unknown>]) =>
+    (later && fields[name] === undefined) || is(fields[name]);
+  return fieldsOf(part).every(isSound) ? fields : null;
 }
 
 /** Maps by key: what either side removed or set since `base` counts, memory where both did. */

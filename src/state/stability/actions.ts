@@ -1,6 +1,7 @@
-// The calibration study: the curve scored anew on other windows, run by run. Every run is kept; the
-// windows and the current curve stay what they were.
+// The calibration study: the blocks scored anew on other windows, run by run. Every run is kept;
+// windows and current curve stay what they were.
 
+import { hasFiniteScores } from '../../analysis/criteriaTable.ts';
 import { hasNumbers } from '../../analysis/perplexity.ts';
 import { inBrowser } from '../../contract/device.ts';
 import type { Progress } from '../../contract/progress.ts';
@@ -12,15 +13,17 @@ import type { Context } from '../context.ts';
 import { oneShot } from '../criteria/orders.ts';
 import type { PlanActions } from '../plan/actions.ts';
 import { type Run, runJob } from '../runJob.ts';
-import { missingRuns, type PlannedRun, studyObstacle } from './selectors.ts';
-import type { StudyForm } from './state.ts';
+import { doneRuns, missingRuns, type PlannedRun, studyObstacle } from './selectors.ts';
+import type { StudyCriterion, StudyForm } from './state.ts';
 
 export interface StabilityActions {
+  setStudyCriterion(criterion: StudyCriterion): void;
   setStudy(fields: { [F in keyof StudyForm]?: StudyForm[F] }): void;
   /** Number of blocks that count as the lowest; null = as many as the plan removes. */
   setStudyCount(k: number | null): void;
   /** Does the runs of the form that are not done yet. */
   studyStability(): Promise<void>;
+  /** Drops the runs of the criterion that is studied. */
   forgetStudy(): void;
   /** Makes the study's order the current one; the plan becomes its lowest, as many as before. */
   takeStudyOrder(): void;
@@ -42,7 +45,10 @@ function leftOf(
   return done > 0 ? (elapsed / done) * (sum(work) - done) : null;
 }
 
-type Event = Exclude<ScoreEvent, { type: 'progress' }>;
+type Event = ScoreEvent;
+
+const unranked = (label: string, warnings: readonly string[] = []) =>
+  new EspalierError('bad-input', noNumbersOn(label), warnings.join(' '));
 
 /** The sublayers that a plan removes of other blocks than these. */
 const sublayersBeside = (removed: readonly Unit[], blocks: readonly number[]) =>
@@ -84,12 +90,39 @@ export function makeStabilityActions(
     );
   }
 
+  async function scoreRun({ key, label, settings }: PlannedRun, run: Run<Event>): Promise<void> {
+    const scored = await api.score(settings, run.onEvent);
+    run.flush();
+    if (!run.isCurrent()) return;
+    // NaN is not a rank: the run is not kept.
+    if (!hasNumbers(scored.baseline)) throw unranked(label, scored.warnings);
+    const { blocks, order, settings: used, seconds } = scored;
+    const done = { key, label, result: { blocks, order, settings: used, seconds } };
+    patch('stability', { runs: [...get().stability.runs, done] });
+  }
+
+  async function taylorRun({ key, label, settings }: PlannedRun, run: Run<Event>): Promise<void> {
+    const onProgress = (progress: Progress) => run.onEvent({ type: 'progress', progress });
+    const measured = await api.measureSource('taylor', settings, onProgress);
+    run.flush();
+    if (!run.isCurrent()) return;
+    const { data, settings: used, seconds, warnings } = measured;
+    if (!hasFiniteScores(data) || !used) throw unranked(label, warnings);
+    const done = { key, label, result: { data, settings: used, seconds } };
+    patch('stability', { taylorRuns: [...get().stability.taylorRuns, done] });
+  }
+
   return {
+    setStudyCriterion: (criterion) => patch('stability', { criterion }),
     setStudy: (fields) => patch('stability', { form: { ...get().stability.form, ...fields } }),
     setStudyCount: (k) => patch('stability', { k }),
-    forgetStudy: () => patch('stability', { runs: [] }),
+    forgetStudy: () =>
+      patch(
+        'stability',
+        get().stability.criterion === 'taylor' ? { taylorRuns: [] } : { runs: [] },
+      ),
     takeStudyOrder() {
-      if (get().stability.runs.length === 0) return;
+      if (doneRuns(get()).length === 0) return;
       patch('criteria', { orderBy: 'study' });
       const { removed } = get().plan.present;
       const lowest = oneShot(get(), wholeBlocks(removed).length);
@@ -99,6 +132,7 @@ export function makeStabilityActions(
     async studyStability() {
       if (studyObstacle(get()) !== null) return;
       const runs = missingRuns(get());
+      const measure = get().stability.criterion === 'taylor' ? taylorRun : scoreRun;
       const started = performance.now();
       let at = 0;
       const begin = () => {
@@ -108,19 +142,11 @@ export function makeStabilityActions(
       await runJob<Event, void>(context, 'stability', {
         started: `The calibration study has started: ${runs.length} runs.`,
         start: begin,
-        async call({ onEvent, flush, isCurrent }) {
+        async call(run) {
           for (; at < runs.length; at++) {
-            const { key, label, settings } = runs[at]!;
             begin();
-            const scored = await api.score(settings, onEvent);
-            flush();
-            if (!isCurrent()) return;
-            // NaN is not a rank: the run is not kept.
-            if (!hasNumbers(scored.baseline))
-              throw new EspalierError('bad-input', noNumbersOn(label), ...(scored.warnings ?? []));
-            const { blocks, order, settings: used, seconds } = scored;
-            const run = { key, label, result: { blocks, order, settings: used, seconds } };
-            patch('stability', { runs: [...get().stability.runs, run] });
+            await measure(runs[at]!, run);
+            if (!run.isCurrent()) return;
           }
         },
         follow(_, { progress }) {

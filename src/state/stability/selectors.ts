@@ -1,7 +1,7 @@
 // The calibration study as the page shows it: what it would run, how stable the order is over the
 // runs, whether the plan is within noise.
 
-import { removalOrder } from '../../analysis/ranking.ts';
+import { criterionOrder } from '../../analysis/criteriaComparison.ts';
 import {
   orderStability,
   type PlanStability,
@@ -11,6 +11,7 @@ import {
 } from '../../analysis/stability.ts';
 import type { ScoreSettings } from '../../contract/score.ts';
 import { wholeBlocks } from '../../units.ts';
+import { gradientObstacle } from '../criteria/gradients.ts';
 import { staying } from '../criteria/selectors.ts';
 import { effectView } from '../effect/selectors.ts';
 import { engineObstacle } from '../jobs.ts';
@@ -20,7 +21,7 @@ import { numBlocksOf } from '../open/selectors.ts';
 import { scoringObstacle } from '../score/selectors.ts';
 import { nameOfText } from '../score/text.ts';
 import type { StudioState } from '../state.ts';
-import { studyRuns } from './order.ts';
+import { pplRuns, studyRuns } from './order.ts';
 
 /** Numbers of windows to choose from. */
 export const STUDY_SIZES = [10, 50, 100] as const;
@@ -58,9 +59,14 @@ export const plannedRuns = derive(
   },
 );
 
-/** The runs that are still to be done. */
+/** The runs of the studied criterion that are done. */
+export const doneRuns = ({
+  stability: { criterion, runs, taylorRuns },
+}: StudioState): readonly { key: string }[] => (criterion === 'taylor' ? taylorRuns : runs);
+
+/** Those that are still to be done. */
 export const missingRuns = derive(
-  (state: StudioState) => [plannedRuns(state), state.stability.runs],
+  (state: StudioState) => [plannedRuns(state), doneRuns(state)],
   (planned, runs): PlannedRun[] =>
     planned.filter(({ key }) => !runs.some((run) => run.key === key)),
 );
@@ -72,6 +78,9 @@ export function studyObstacle(state: StudioState): string | null {
   if (unscored !== null) return unscored;
   if (!state.model.current.hasTokenizer)
     return 'There is no tokenizer in this folder, so no other windows can be sampled.';
+  const { criterion } = state.stability;
+  const without = criterion === 'taylor' ? gradientObstacle(state) : null;
+  if (without !== null) return without;
   const busy = engineObstacle(state);
   if (busy !== null) return busy;
   if (plannedRuns(state).length === 0) return 'Choose a number of windows and a text.';
@@ -111,7 +120,7 @@ export const stabilityView = derive(
         .map(({ spearman }) => spearman!);
       return own.length > 0 ? own.reduce((sum, value) => sum + value, 0) / own.length : null;
     });
-    const lowestOf = runs.map(({ blocks }) => lowestFree(removalOrder(blocks), k, locked));
+    const lowestOf = runs.map(({ scores }) => criterionOrder(scores, locked).slice(0, k));
     const all = known.map(({ spearman }) => spearman!);
     return {
       ...stability,
@@ -139,13 +148,13 @@ const chosenByPpl = derive(
 );
 
 const noiseOfPlan = derive(
-  (state: StudioState) => [studyRuns(state), chosenByPpl(state), staying(state)],
+  (state: StudioState) => [pplRuns(state), chosenByPpl(state), staying(state)],
   (runs, plan, locked): PlanStability | null =>
     plan && runs.length > 0 ? planStability(runs, plan, locked) : null,
 );
 
 /**
- * How the runs of the study see the plan, when other windows might well have chosen another; null
+ * How the runs of perplexity see the plan, when other windows might well have chosen another; null
  * where nothing can be said. Not while the plan changes.
  */
 export function planWithinNoise(state: StudioState): PlanStability | null {

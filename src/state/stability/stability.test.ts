@@ -1,10 +1,15 @@
 // The order of the calibration study: known after it, used with one action.
 
 import { expect, it } from 'vitest';
+import { EspalierError } from '../../errors.ts';
+import { gradientObstacle } from '../criteria/gradients.ts';
 import { currentOrder, knownOrders } from '../criteria/orders.ts';
+import { studyRecord } from '../export/study.ts';
+import { type AnyPart, merge, pack, pick, unpack } from '../kept/part.ts';
 import { pathsView } from '../search/selectors.ts';
-import { scored } from '../testing/setUp.ts';
-import type { StudyRunResult } from './state.ts';
+import { scored, until } from '../testing/setUp.ts';
+import { missingRuns, planWithinNoise, stabilityView, studyObstacle } from './selectors.ts';
+import { STABILITY, type StudyRunResult } from './state.ts';
 
 /** A run of the study in which two blocks have changed places. */
 function swapped(run: StudyRunResult, a: number, b: number): StudyRunResult {
@@ -47,4 +52,65 @@ it('the order of the study joins the others; its lowest become the plan in one s
   );
   actions.forgetStudy();
   expect(currentOrder(get())?.name).toBe('ppl');
+});
+
+it('studies Taylor beside perplexity; runs of the two are kept apart', async () => {
+  const { actions, get, studio } = await scored();
+  actions.setStudy({ seeds: 2 });
+  await actions.studyStability();
+  const ofPpl = get().stability.runs;
+  actions.setStudyCriterion('taylor');
+  expect(stabilityView(get())).toBeNull();
+  expect(missingRuns(get())).toHaveLength(2);
+  await actions.studyStability();
+  expect(get().stability).toMatchObject({ runs: ofPpl, criterion: 'taylor' });
+  expect(get().stability.taylorRuns.map(({ key }) => key)).toEqual(ofPpl.map(({ key }) => key));
+  expect(studio.calls.filter(({ args: [source] }) => source === 'taylor')).toHaveLength(2);
+  expect(studyObstacle(get())).toBe('All these runs are done.');
+  // What is known on the windows of the curve is one more run.
+  expect(stabilityView(get())!.runs).toHaveLength(2);
+  await actions.compareCriteria();
+  expect(stabilityView(get())!.runs.map(({ label }) => label)[0]).toBe('current curve');
+  const { block } = get().criteria.measured.taylor!.result.data.linear;
+  const lowest = [...block.keys()].sort((a, b) => block[a]! - block[b]!);
+  const study = knownOrders(get()).find(({ name }) => name === 'study')!;
+  expect(study.label).toBe('study order by Taylor');
+  expect(study.take(lowest, 3)).toEqual(lowest.slice(0, 3));
+  // Whether a plan is within noise is asked of perplexity alone.
+  actions.dropLowest(2);
+  await until(() => get().effect.shown !== null);
+  expect(planWithinNoise(get())!.windows).toBe(30);
+  expect(studyRecord(get())!.criteria.map(({ name }) => name)).toEqual(
+    expect.arrayContaining([
+      'taylor',
+      'taylor-norms',
+      'taylor-10x128-seed-0-calibration.txt',
+      'taylor-norms-10x128-seed-1-calibration.txt',
+    ]),
+  );
+  actions.forgetStudy();
+  expect(get().stability).toMatchObject({ runs: ofPpl, taylorRuns: [] });
+});
+
+it('does not study Taylor where the model has no gradients, and says so', async () => {
+  const { actions, get, studio } = await scored();
+  studio.failNext('gradientMemory', new EspalierError('unsupported-op', 'Scan has no gradient.'));
+  actions.openWorkspace('compare');
+  await until(() => gradientObstacle(get()) !== null);
+  expect(studyObstacle(get())).toBeNull();
+  actions.setStudyCriterion('taylor');
+  expect(studyObstacle(get())).toBe('Scan has no gradient.');
+});
+
+it('of an older version is without runs of Taylor, and loads', () => {
+  const { first } = STABILITY;
+  const kept = STABILITY.kept as unknown as AnyPart;
+  const { criterion: _, taylorRuns: __, ...older } = pack(kept, { ...first, k: 5 }).fields;
+  const fields = unpack(kept, { version: 1, fields: older })!;
+  const own = pick(kept, first as never);
+  expect(merge(kept, own, own, fields)).toMatchObject({
+    criterion: 'ppl',
+    taylorRuns: [],
+    k: 5,
+  });
 });

@@ -9,6 +9,7 @@ import { numBlocksOf } from '../open/selectors.ts';
 import { measuredOn } from '../score/selectors.ts';
 import { isOnCurve } from '../search/measured.ts';
 import { pathsView } from '../search/selectors.ts';
+import { studiedCriterion, studiedLabel } from '../stability/order.ts';
 import { stabilityView } from '../stability/selectors.ts';
 import type { StudioState } from '../state.ts';
 import { isRemoved } from '../sublayers/selectors.ts';
@@ -25,8 +26,11 @@ function onCurve(state: StudioState, more: Readonly<Record<string, unknown>>): M
   };
 }
 
+const SUBLAYERS = { attention: heads.attention, ffn: heads.feedForward } as const;
+
 function criteriaTable(state: StudioState): Table {
   const known = criteriaView(state);
+  const ofSublayers = known.filter(({ sublayers }) => sublayers);
   const { removed } = state.plan.present;
   return {
     columns: [
@@ -39,11 +43,24 @@ function criteriaTable(state: StudioState): Table {
         },
         { name: `${name}_rank`, head: heads.rank, kind: 'number' },
       ]),
+      ...ofSublayers.flatMap(({ name, label }) =>
+        Object.entries(SUBLAYERS).map(
+          ([one, head]): Column => ({
+            name: `${name}_${one}_score`,
+            head: `${label}, ${head}`,
+            kind: 'score',
+          }),
+        ),
+      ),
       { name: 'removed', head: heads.removed, kind: 'flag' },
     ],
     rows: Array.from({ length: numBlocksOf(state) }, (_, block) => [
       block,
       ...known.flatMap(({ scores, ranks }) => [finite(scores[block]), finite(ranks[block])]),
+      ...ofSublayers.flatMap(({ sublayers }) => [
+        finite(sublayers?.attention[block]),
+        finite(sublayers?.ffn[block]),
+      ]),
       isRemoved(removed, block),
     ]),
   };
@@ -53,7 +70,7 @@ export const criteria: Maker = {
   table: criteriaTable,
   measured: (state) =>
     onCurve(state, {
-      normWeightsInMagnitude: state.criteria.norms,
+      normWeights: state.criteria.norms,
       angularBlocks: spanOf(state),
       criteria: criteriaView(state).map(({ name, criterion, spearman }) => ({
         name,
@@ -113,12 +130,12 @@ export const search: Maker = {
 function stabilityTable(state: StudioState): Table {
   const view = stabilityView(state);
   const { removed } = state.plan.present;
+  const criterion = studiedCriterion(state);
   const runs = view?.runs ?? [];
   const rankOf = (run: number, block: number): number | null => {
-    const scores = runs[run]?.blocks ?? [];
-    const own = scores.find(({ index }) => index === block);
-    if (!own) return null;
-    return 1 + scores.filter(({ nll, refused }) => !refused && nll < own.nll).length;
+    const scores = runs[run]?.scores ?? [];
+    const own = finite(scores[block]);
+    return own === null ? null : 1 + scores.filter((score) => score < own).length;
   };
   return {
     columns: [
@@ -132,7 +149,7 @@ function stabilityTable(state: StudioState): Table {
       { name: 'lowest_rank', head: heads.lowestRank, kind: 'number' },
       { name: 'highest_rank', head: heads.highestRank, kind: 'number' },
       ...runs.flatMap(({ label }): Column[] => [
-        { name: `nll_nats: ${label}`, kind: 'number' },
+        { name: `${criterion.perplexity ? 'nll_nats' : 'score'}: ${label}`, kind: 'number' },
         { name: `rank: ${label}`, kind: 'number' },
       ]),
       { name: 'removed', head: heads.removed, kind: 'flag' },
@@ -143,14 +160,14 @@ function stabilityTable(state: StudioState): Table {
       meanRank,
       lowestRank,
       highestRank,
-      ...runs.flatMap(({ blocks }, run) => [
-        finite(blocks.find(({ index }) => index === block)?.nll),
-        rankOf(run, block),
-      ]),
+      ...runs.flatMap(({ scores }, run) => [finite(scores[block]), rankOf(run, block)]),
       isRemoved(removed, block),
     ]),
   };
 }
+
+const shownRuns = ({ stability }: StudioState) =>
+  stability.criterion === 'taylor' ? stability.taylorRuns : stability.runs;
 
 export const stability: Maker = {
   table: stabilityTable,
@@ -160,7 +177,8 @@ export const stability: Maker = {
     return {
       settings: {
         lowest: view?.k ?? null,
-        runs: state.stability.runs.map(({ label, result }) => ({
+        criterion: studiedLabel(state),
+        runs: shownRuns(state).map(({ label, result }) => ({
           label,
           ...result.settings,
           seconds: result.seconds,
@@ -171,7 +189,7 @@ export const stability: Maker = {
         })),
       },
       device: curve?.result.device ?? null,
-      words: studyWords.runs(view?.runs.length ?? 0),
+      words: studyWords.runs(view?.runs.length ?? 0, studiedLabel(state)),
     };
   },
 };

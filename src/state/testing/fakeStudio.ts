@@ -12,6 +12,7 @@ import type { Progress } from '../../contract/progress.ts';
 import type {
   BlockScore,
   Measure,
+  MemoryEstimate,
   RecordedSettings,
   ScoreResult,
   ScoreSettings,
@@ -210,6 +211,18 @@ function fakeMagnitudes(numBlocks: number): SourceData['magnitudes'] {
   return { l1, l2: times(0.06), l1WithNorms: times(1.01), l2WithNorms: times(0.065) };
 }
 
+function memoryOf({ samples, length }: ScoreSettings, numBlocks: number): MemoryEstimate {
+  const hiddenStates = samples * length * 128 * 4 * (numBlocks + 1) * 2;
+  return {
+    weights: 12_000_000,
+    hiddenStates,
+    scratch: 4_000_000,
+    logits: 10_000_000,
+    total: 26_000_000 + hiddenStates,
+    largestBuffer: hiddenStates,
+  };
+}
+
 function fakeTaylor(numBlocks: number): SourceData['taylor'] {
   const sums = (factor: number): TaylorSums => {
     const attention = Array.from({ length: numBlocks }, (_, b) =>
@@ -301,15 +314,11 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
     },
     async memory(settings) {
       begin('memory', [settings]);
-      const hiddenStates = settings.samples * settings.length * 128 * 4 * (numBlocks + 1) * 2;
-      return {
-        weights: 12_000_000,
-        hiddenStates,
-        scratch: 4_000_000,
-        logits: 10_000_000,
-        total: 26_000_000 + hiddenStates,
-        largestBuffer: hiddenStates,
-      };
+      return memoryOf(settings, numBlocks);
+    },
+    async gradientMemory(settings) {
+      begin('gradientMemory', [settings]);
+      return { ...memoryOf(settings, numBlocks), total: 52_000_000 };
     },
     async timeRuns({ sizes }) {
       const started = begin('timeRuns', [sizes]);
@@ -435,7 +444,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
         onEvent({ ...progress, phase: 'read', unit: 'bytes' });
       }
       const data = FAKE_SOURCES[source](numBlocks);
-      return { data, bytesRead: numBlocks * 689_152, seconds: 0.1 };
+      return { data, bytesRead: numBlocks * 689_152, settings: recorded(settings), seconds: 0.1 };
     },
     async search(request, onEvent): Promise<SearchResult> {
       const started = begin('search', [request]);

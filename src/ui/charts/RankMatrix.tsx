@@ -13,7 +13,7 @@ import { usePointing } from '../usePointing.ts';
 import { useWidth } from '../useWidth.ts';
 import css from './rankMatrix.module.css';
 
-const ROW = 30;
+const ROW = 26;
 const TOP = 24;
 const GAP = 2;
 /** From this width of a cell on it has its rank as a number. */

@@ -22,7 +22,7 @@ const LOOKS: Readonly<Record<PathName, PathLook>> = {
   ppl: { stroke: 'var(--gold)', dash: '6 3', shape: diamond },
   'mag-l1': { stroke: 'var(--cut)', dash: '2 3', shape: square },
   'mag-l2': { stroke: 'var(--edge)', dash: '8 3 2 3', shape: triangle },
-  taylor: { stroke: 'var(--edge)', dash: '5 2', shape: circle },
+  taylor: { stroke: 'var(--leaf)', dash: '5 2', shape: square },
   'block-influence': { stroke: 'var(--ink)', dash: '1 3', shape: diamond },
   'file-ppl': { stroke: 'var(--leaf)', dash: '3 2 1 2', shape: triangle },
   'file-order': { stroke: 'var(--ink)', dash: '10 4', shape: triangle },

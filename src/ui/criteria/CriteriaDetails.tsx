@@ -4,9 +4,12 @@ import { Fragment } from 'react';
 import { formatBytes } from '../../quantities.ts';
 import { criteriaView, knownCriteria } from '../../state/criteria/selectors.ts';
 import { MEASURED, SOURCES } from '../../state/criteria/sources.ts';
+import { SUBLAYERS } from '../../words/choose.ts';
 import { apartWords, CRITERIA_WORDS } from '../../words/compare.ts';
-import { formatSeconds } from '../format.ts';
+import { formatScore, formatSeconds } from '../format.ts';
+import { DataTable } from '../kit/DataTable.tsx';
 import kit from '../kit/kit.module.css';
+import { Scroll } from '../kit/Scroll.tsx';
 import { useStudio } from '../studioContext.ts';
 import { CriteriaTable } from './CriteriaTable.tsx';
 import css from './criteria.module.css';
@@ -19,6 +22,7 @@ export function CriteriaDetails() {
         <CriteriaTable />
       </details>
       <Apart />
+      <Sublayers />
       <details>
         <summary>{CRITERIA_WORDS.formulas}</summary>
         <Formulas />
@@ -45,6 +49,47 @@ function Apart() {
     </details>
   );
 }
+
+/** The scores of attention and feed-forward, by the criteria that have them. */
+function Sublayers() {
+  const known = useStudio(knownCriteria).filter(({ sublayers }) => sublayers);
+  const blocks = known[0]?.scores ?? [];
+  if (known.length === 0) return null;
+  return (
+    <details>
+      <summary>{CRITERIA_WORDS.sublayers}</summary>
+      <Scroll label={CRITERIA_WORDS.sublayersLabel}>
+        <DataTable
+          testId="criteria-sublayers"
+          className={css.table}
+          columns={[
+            { key: 'block', title: CRITERIA_WORDS.block },
+            ...known.flatMap(({ name, label }) => [
+              { key: `${name}-attention`, title: `${label}, ${SUBLAYERS.attention}` },
+              { key: `${name}-ffn`, title: `${label}, ${SUBLAYERS.feedForward}` },
+            ]),
+          ]}
+        >
+          {[...blocks.keys()].map((block) => (
+            <tr key={block}>
+              <th scope="row">{block}</th>
+              {known.flatMap(({ name, sublayers }) =>
+                (['attention', 'ffn'] as const).map((one) => (
+                  <td key={`${name}-${one}`} data-testid={`score-${name}/${block}.${one}`}>
+                    {scoreWords(sublayers?.[one][block])}
+                  </td>
+                )),
+              )}
+            </tr>
+          ))}
+        </DataTable>
+      </Scroll>
+    </details>
+  );
+}
+
+const scoreWords = (score: number | null | undefined): string =>
+  score == null ? '–' : formatScore(score);
 
 function Formulas() {
   const known = useStudio(knownCriteria);

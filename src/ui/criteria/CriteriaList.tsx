@@ -117,6 +117,7 @@ const EXPLAINED: { readonly [N in CriterionName]?: TermId } = {
   ppl: 'score',
   'mag-l1': 'magnitude',
   'mag-l2': 'magnitude',
+  taylor: 'taylor',
   'block-influence': 'blockInfluence',
   angular: 'angular',
 };

@@ -9,15 +9,24 @@ import {
   type MeasuredSource,
 } from '../../analysis/criteriaTable.ts';
 import { formatBytes } from '../../quantities.ts';
+import { gradientObstacle } from '../../state/criteria/gradients.ts';
 import { unmeasuredLowest } from '../../state/criteria/lowest.ts';
-import { missingCosts, missingSources } from '../../state/criteria/missing.ts';
+import { missingCosts, missingSources, sourceWarnings } from '../../state/criteria/missing.ts';
 import { knownCriteria } from '../../state/criteria/selectors.ts';
-import { SOURCES } from '../../state/criteria/sources.ts';
+import { SOURCES, type SourceCost } from '../../state/criteria/sources.ts';
 import { criteriaSeconds, plansSeconds } from '../../state/estimate/selectors.ts';
 import { engineJob } from '../../state/jobs.ts';
+import { derive } from '../../state/memo.ts';
 import { endsLocked } from '../../state/plan/locks.ts';
 import { canScore } from '../../state/score/selectors.ts';
-import { CRITERIA_WORDS, measuresPlans, plusWords } from '../../words/compare.ts';
+import type { StudioState } from '../../state/state.ts';
+import {
+  CRITERIA_WORDS,
+  leftOut,
+  measuresPlans,
+  memoryWords,
+  plusWords,
+} from '../../words/compare.ts';
 import { aboutSeconds } from '../../words/duration.ts';
 import { listed, plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
@@ -47,11 +56,13 @@ export function CriteriaPanel() {
       <div className={kit.stack}>
         {running && <Running source={running} />}
         {!running && (isMissing || !compared) && <Compare />}
+        {!running && <LeftOut />}
         <ErrorNotice place="criteria" />
         {compared && (
           <>
             <CriteriaList />
             <Measure />
+            <Warnings />
             <Locks />
             <CriteriaTools />
             <div className={css.plot}>
@@ -80,30 +91,62 @@ function Running({ source }: { source: MeasuredSource }) {
   );
 }
 
-/** Criteria that a press of the button gives; those of runs need a model that can be scored. */
-const computed = (scorable: boolean): string[] =>
-  CRITERIA.filter(
-    ({ needs }) => isMeasured(needs) && (scorable || !MEASURED_SOURCES[needs].onWindows),
-  ).map(({ label }) => label);
+/** Criteria that a press of the button gives. */
+const computed = derive(
+  (state: StudioState) => [canScore(state), gradientObstacle(state) === null],
+  (scorable, differentiable): string[] =>
+    CRITERIA.filter(
+      ({ needs }) =>
+        isMeasured(needs) &&
+        (scorable || !MEASURED_SOURCES[needs].onWindows) &&
+        (differentiable || needs !== 'taylor'),
+    ).map(({ label }) => label),
+);
+
+const costWords = ({ words, bytes, memory }: SourceCost): string => {
+  const read = memory?.streaming && memory.bytesRead ? formatBytes(memory.bytesRead) : null;
+  const more = memory ? memoryWords(formatBytes(memory.total), read) : bytes && formatBytes(bytes);
+  return more ? `${words} (${more})` : words;
+};
+
+/** Why the criterion from gradients is not compared, where the model has none. */
+function LeftOut() {
+  const why = useStudio(gradientObstacle);
+  const names = CRITERIA.filter(({ needs }) => needs === 'taylor').map(({ label }) => label);
+  if (why === null) return null;
+  return (
+    <p className={kit.sub} data-testid="no-gradients">
+      {leftOut(listed(names), why)}
+    </p>
+  );
+}
 
 function Compare() {
   const costs = useStudio(missingCosts);
-  const scorable = useStudio(canScore);
+  const criteria = useStudio(computed);
   const seconds = useStudio(criteriaSeconds);
   const hint = useId();
-  const todo = costs.map(({ words, bytes }) =>
-    bytes ? `${words} (${formatBytes(bytes)})` : words,
-  );
+  const todo = costs.map(costWords);
   if (costs.length > 0 && seconds) todo.push(aboutSeconds(seconds));
   return (
     <div className={kit.row}>
       <CommandButton id="compare-criteria" describedBy={hint} />
-      <span id={hint} className={kit.sub}>
-        {listed(computed(scorable))}
+      <span id={hint} className={kit.sub} data-testid="compare-cost">
+        {listed(criteria)}
         {todo.length > 0 && `; ${todo.join(', ')}`}.
       </span>
     </div>
   );
+}
+
+/** What makes the numbers of a criterion doubtful, or differ from what runs. */
+function Warnings() {
+  const warnings = useStudio(sourceWarnings);
+  return warnings.map((warning) => (
+    <p key={warning} className={kit.sub} data-testid="criteria-warning">
+      {warning}
+    </p>
+  ));
 }
 
 /** The perplexity of what each criterion would remove. */
@@ -141,8 +184,11 @@ function Locks() {
   const known = useStudio(knownCriteria);
   const named = known.filter(({ criterion }) => criterion.withEndsLocked);
   if (locked.length === 0 || named.length === 0) return null;
-  const names = listed(
-    named.map(({ label, criterion }) => `${label} is ${criterion.withEndsLocked}`),
+  const names = [...new Set(named.map(({ criterion }) => criterion.withEndsLocked!))].map(
+    (plus) => {
+      const of = named.filter(({ criterion }) => criterion.withEndsLocked === plus);
+      return { names: listed(of.map(({ label }) => label)), several: of.length > 1, plus };
+    },
   );
   const where = ends && locked.length === 6 ? '' : `Locked: ${listed(locked)}. `;
   return (

@@ -1,6 +1,7 @@
 // The calibration study: its runs, and how stable the order of blocks is across them.
 
 import { useId } from 'react';
+import { CRITERIA } from '../../analysis/criteriaTable.ts';
 import { studyRange } from '../../state/estimate/selectors.ts';
 import { nameOfText } from '../../state/score/text.ts';
 import {
@@ -10,6 +11,7 @@ import {
   stabilityView,
   studyObstacle,
 } from '../../state/stability/selectors.ts';
+import { STUDY_CRITERIA } from '../../state/stability/state.ts';
 import { runWords, STUDY_WORDS } from '../../words/compare.ts';
 import { aboutSeconds } from '../../words/duration.ts';
 import { plural } from '../format.ts';
@@ -83,6 +85,7 @@ function Form({ running }: { running: boolean }) {
       aria-label={STUDY_WORDS.form}
       onSubmit={(event) => event.preventDefault()}
     >
+      <Criterion />
       <fieldset className={css.choices}>
         <legend>{STUDY_WORDS.windows}</legend>
         {STUDY_SIZES.map((size) => (
@@ -124,6 +127,32 @@ function Form({ running }: { running: boolean }) {
         </>
       )}
     </form>
+  );
+}
+
+/** Whose order is studied. */
+function Criterion() {
+  const criterion = useStudio((state) => state.stability.criterion);
+  const { setStudyCriterion } = useActions();
+  return (
+    <Field label={STUDY_WORDS.criterion}>
+      {(id) => (
+        <select
+          id={id}
+          value={criterion}
+          data-testid="study-criterion"
+          onChange={({ target }) =>
+            setStudyCriterion(STUDY_CRITERIA.find((name) => name === target.value) ?? 'ppl')
+          }
+        >
+          {STUDY_CRITERIA.map((name) => (
+            <option key={name} value={name}>
+              {CRITERIA.find((one) => one.name === name)?.label}
+            </option>
+          ))}
+        </select>
+      )}
+    </Field>
   );
 }
 

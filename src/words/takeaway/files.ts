@@ -61,7 +61,8 @@ export const columnHeads = {
 export const studyWords = {
   windows: (windows: number, length: number) =>
     `${windows} window${windows === 1 ? '' : 's'} × ${length} tokens`,
-  runs: (runs: number) => `${runs} runs on other calibration windows`,
+  runs: (runs: number, criterion: string) =>
+    `${runs} runs on other calibration windows, blocks ranked by ${criterion}`,
 };
 
 export const captionWords = {
