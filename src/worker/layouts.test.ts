@@ -13,7 +13,7 @@ import { manifestSource } from '../model/export/folder.ts';
 import { exportManifest } from '../model/export/manifest.ts';
 import { openModel } from '../model/open/open.ts';
 import { nodeFolder } from '../node/folder.ts';
-import { nodeLoader } from '../runtime/device/ort.node.ts';
+import { loaderWithoutGpu } from '../runtime/testing/cpuDevices.ts';
 import { calibrationText, fixturePath, golden } from '../testing/fixtures.ts';
 import { StudioService } from './service.ts';
 
@@ -82,7 +82,7 @@ async function expectGolden(
   graph?: string,
 ): Promise<void> {
   const { windows, baseline } = golden(name);
-  const studio = new StudioService(nodeLoader, async () => calibrationText());
+  const studio = new StudioService(loaderWithoutGpu, async () => calibrationText());
   const opened = await studio.open(graph === undefined ? { source } : { source, graph }, () => {});
   expect(opened.kind).toBe('opened');
   const settings: ScoreSettings = {
@@ -113,11 +113,11 @@ describe('a model opens and gives the golden likelihoods', () => {
     if (name === OPTIMUM) await expectGolden(name, source);
     else
       expect(
-        (await new StudioService(nodeLoader, async () => '').open({ source }, () => {})).kind,
+        (await new StudioService(loaderWithoutGpu, async () => '').open({ source }, () => {})).kind,
       ).toBe('opened');
     // A part that is missing is named.
     files.delete(second);
-    const studio = new StudioService(nodeLoader, async () => '');
+    const studio = new StudioService(loaderWithoutGpu, async () => '');
     await expect(studio.open({ source: dropped(files, name) }, () => {})).rejects.toMatchObject({
       code: 'missing-file',
       message: expect.stringContaining(second),
@@ -146,7 +146,10 @@ describe('a model opens and gives the golden likelihoods', () => {
     const stored = new Uint8Array(await new Response(makeZip(entries)).arrayBuffer());
     for (const bytes of [stored, deflatedZip(files)]) {
       const source = dropped(new Map([['model.zip', bytes]]));
-      const opened = await new StudioService(nodeLoader, async () => '').open({ source }, () => {});
+      const opened = await new StudioService(loaderWithoutGpu, async () => '').open(
+        { source },
+        () => {},
+      );
       expect(opened).toMatchObject({ kind: 'opened', model: { name: STRANGE } });
     }
     const small = renamed(await filesOf(OPTIMUM), (path) => `${STRANGE}/${path}`);
@@ -161,7 +164,7 @@ describe('a model opens and gives the golden likelihoods', () => {
     ))
       files.set(path, bytes);
     const source = dropped(files, OPTIMUM);
-    const studio = new StudioService(nodeLoader, async () => '');
+    const studio = new StudioService(loaderWithoutGpu, async () => '');
     const choice = await studio.open({ source }, () => {});
     expect(choice).toMatchObject({
       kind: 'choose',
@@ -175,7 +178,10 @@ describe('a model opens and gives the golden likelihoods', () => {
 describe('compressed zips', () => {
   const zipSource = (bytes: Uint8Array<ArrayBuffer>) => dropped(new Map([['model.zip', bytes]]));
   const open = (bytes: Uint8Array<ArrayBuffer>) =>
-    new StudioService(nodeLoader, async () => '').open({ source: zipSource(bytes) }, () => {});
+    new StudioService(loaderWithoutGpu, async () => '').open(
+      { source: zipSource(bytes) },
+      () => {},
+    );
 
   it('that would unpack to many times their size are refused', async () => {
     await expect(
@@ -209,7 +215,7 @@ describe('compressed zips', () => {
 it('tells how far the graph is read, in bytes', async () => {
   const source = dropped(await filesOf(OPTIMUM), OPTIMUM);
   const reported: Progress[] = [];
-  await new StudioService(nodeLoader, async () => '').open({ source }, (progress) =>
+  await new StudioService(loaderWithoutGpu, async () => '').open({ source }, (progress) =>
     reported.push(progress),
   );
   const size = source.files.find(({ path }) => path === 'onnx/model.onnx')!.file.size;

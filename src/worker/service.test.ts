@@ -11,12 +11,13 @@ import { makeJobShelf } from '../files/checkpoints.ts';
 import { memoryStore } from '../files/testing/memoryStore.ts';
 import { MAX_PROVENANCE_BYTES } from '../model/export/provenance.ts';
 import { nodeFolder } from '../node/folder.ts';
-import { nodeLoader } from '../runtime/device/ort.node.ts';
+import { loaderWithoutGpu } from '../runtime/testing/cpuDevices.ts';
 import { calibrationText, fixturePath, golden } from '../testing/fixtures.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { StudioService } from './service.ts';
 
-const service = (): StudioService => new StudioService(nodeLoader, async () => calibrationText());
+const service = (): StudioService =>
+  new StudioService(loaderWithoutGpu, async () => calibrationText());
 const nothing = (): void => {};
 
 async function request(name: string): Promise<OpenRequest> {
@@ -173,7 +174,7 @@ function engines() {
   return async () => {
     const shelf = makeJobShelf(() => disk.use);
     const studio = new StudioService(
-      nodeLoader,
+      loaderWithoutGpu,
       async () => calibrationText(),
       new Checkpoints(shelf),
     );

@@ -11,6 +11,7 @@ import type { Engine } from '../device/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';
 import { ScoreSession } from '../score/session.ts';
+import { DEFAULT_KIND, openCpu } from '../testing/cpuDevices.ts';
 import type { SearchOnWindows, SearchOutcome } from './iterative.ts';
 
 const { windows, greedy } = golden<{
@@ -31,13 +32,14 @@ afterAll(() => engine.dispose());
 async function inSession<T>(
   work: (session: ScoreSession) => Promise<T>,
   budgetBytes?: number,
+  on = engine,
 ): Promise<T> {
-  const session = ScoreSession.open(opened, engine, { budgetBytes });
+  const session = ScoreSession.open(opened, on, { budgetBytes });
   try {
     return await work(session);
   } finally {
     await session.dispose();
-    expect(engine.ledger.total()).toBe(0);
+    expect(on.ledger.total()).toBe(0);
   }
 }
 
@@ -50,11 +52,14 @@ describe('the golden path', () => {
   const events: SearchEvent[] = [];
   let found: SearchOutcome;
   beforeAll(async () => {
-    found = await inSession((session) =>
-      session.search({ ...asked, windows, count: 8 }, undefined, undefined, (event) =>
-        events.push(event),
-      ),
+    const request = { ...asked, windows, count: 8 };
+    const faster = await openCpu(DEFAULT_KIND);
+    found = await inSession(
+      (session) => session.search(request, undefined, undefined, (event) => events.push(event)),
+      undefined,
+      faster,
     );
+    await faster.dispose();
   });
 
   test('removes the same blocks, with PPLs within 1e-3 relative', () => {

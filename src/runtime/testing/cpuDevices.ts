@@ -4,6 +4,7 @@
 import type { Engine } from '../device/engine.ts';
 import { nativeObstacle, openNative } from '../device/native/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';
+import type { OrtLoader } from '../device/ort.ts';
 import { openWasm } from '../device/wasmEngine.ts';
 
 export type CpuKind = 'cpu' | 'wasm';
@@ -20,3 +21,6 @@ export const PACKAGES = { cpu: 'onnxruntime-node', wasm: 'onnxruntime-web' } as 
 export function openCpu(kind: CpuKind): Promise<Engine> {
   return kind === 'cpu' ? openNative(nodeLoader) : openWasm(nodeLoader);
 }
+
+/** As on a machine without a GPU, whatever this one has. */
+export const loaderWithoutGpu: OrtLoader = { ...nodeLoader, gpu: async () => null };
