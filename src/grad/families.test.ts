@@ -8,11 +8,12 @@ import { makeScorePrograms } from '../model/programs/programs.ts';
 import { fitted } from '../model/programs/widen.ts';
 import { nodeFolder } from '../node/folder.ts';
 import { DataType, type Node } from '../onnx/graph.ts';
+import { countOperators } from '../onnx/operators.ts';
 import { memoryFolder } from '../onnx/testing/text.ts';
 import { fixturePath } from '../testing/fixtures.ts';
 import { blockGradient, gradientClass } from './blockGradient.ts';
 import type { AttributeValue } from './build/attributes.ts';
-import { countOperators, encodeInline } from './build/model.ts';
+import { encodeInline } from './build/model.ts';
 import { makeGradientPrograms } from './gradientPrograms.ts';
 import { directionalError, noise } from './testing/directional.ts';
 import { Driver } from './testing/driver.ts';
@@ -55,7 +56,7 @@ function blockOf(nodes: readonly Node[], weights: Record<string, WeightRef>): Bo
         }),
       ],
       outputs: [{ name: 'z', type: 'float32', target: { kind: 'residual' } }],
-      ops: countOperators(model),
+      ops: countOperators(model.graph),
     },
     weights: new Map(Object.entries(weights)),
     sides: new Map(),
