@@ -1,3 +1,5 @@
+// Products of rounded activations become products of floats, and nothing else is touched.
+
 import { describe, expect, it } from 'vitest';
 import { DataType, type Model, type Node, type Tensor } from '../onnx/graph.ts';
 import { constantBytes } from './build/literals.ts';
