@@ -129,7 +129,7 @@ describe('the gradient through a block-quantised product', () => {
   it.each(FORMS)('with %s is that of the dequantised matrix', async (_, form) => {
     const { size } = form;
     const driver = await Driver.open({} as ScorePrograms, memoryFolder({}));
-    const env = { windows: [], sides: new Map(), sums: new Map() };
+    const env = { windows: [], sides: new Map() };
     // Rows of the identity give transpose(W) beside themselves.
     const identity = Float32Array.from({ length: size * size }, (_, k) =>
       Number(k % (size + 1) === 0),
