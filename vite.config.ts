@@ -1,6 +1,7 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
 import { siteFiles } from './scripts/siteFiles.ts';
+import { ISOLATION } from './src/offline/isolated.ts';
 
 /**
  * What the built page may load and reach: its own host and nothing else. Hosts should send the same
@@ -60,15 +61,6 @@ function sonnerStylesAsFile(): Plugin {
     },
   };
 }
-
-/**
- * Cross-origin isolation, without which a browser gives WebAssembly one thread. On hosts that do
- * not send these headers the service worker adds them (docs/formats.md).
- */
-const ISOLATION = {
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Embedder-Policy': 'require-corp',
-};
 
 /** Many hosts do not know `.mjs` as JavaScript, and a module must be sent as such. */
 const output = {

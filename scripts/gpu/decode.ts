@@ -10,7 +10,7 @@ import { LoadedVariant } from '../../src/runtime/decode/variant.ts';
 import { openRouted } from '../../src/runtime/score/route.ts';
 import { atMost, none } from '../bench/limits.ts';
 import type { Part, PartContext } from './part.ts';
-import { cpuTarget, GOLDEN, GPU, type Target, withSample } from './sample.ts';
+import { cpuTarget, GOLDEN, GPU, side, type Target, withSample } from './sample.ts';
 
 /** Of the mean NLL of a 4-bit graph (docs/numerics.md). */
 const QUANTIZED_TOLERANCE = 2e-3;
@@ -111,6 +111,3 @@ async function checkLikelihood(
   await session.dispose();
   await engine.dispose();
 }
-
-/** Figures of whichever CPU there is are called alike; `details` say which it was. */
-const side = (kind: Target['kind']): 'webgpu' | 'cpu' => (kind === 'webgpu' ? 'webgpu' : 'cpu');

@@ -15,9 +15,6 @@ const LIMITS = [
   'maxComputeInvocationsPerWorkgroup',
 ] as const;
 
-/** Adapters that compute on the CPU: Mesa's, SwiftShader, Microsoft's. */
-const SOFTWARE = /llvmpipe|lavapipe|swiftshader|basic render/i;
-
 /** What the JSON says of the adapter. */
 export interface AdapterRecord {
   name: string;
@@ -34,14 +31,14 @@ export interface AdapterRecord {
 
 function recordOf(adapter: GPUAdapter): AdapterRecord {
   const { vendor, architecture, device, description } = adapter.info;
-  const { name, features } = describeAdapter(adapter);
+  const { name, features, isSoftware } = describeAdapter(adapter);
   return {
     name,
     vendor,
     architecture,
     device,
     description,
-    software: adapter.info.isFallbackAdapter || SOFTWARE.test(`${name} ${device}`),
+    software: isSoftware,
     features,
     limits: Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]])),
   };

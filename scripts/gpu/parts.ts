@@ -7,6 +7,7 @@ import { curveOnCpu, curveOnGpu } from './curve.ts';
 import { decodeFloat, decodeQuantized } from './decode.ts';
 import { device } from './device.ts';
 import type { Part } from './part.ts';
+import { taylor } from './taylor.ts';
 
 /** Tests the GPU; nothing else runs without it. */
 export const FIRST = device;
@@ -16,6 +17,7 @@ export const PARTS: readonly Part[] = [
   bandwidth,
   curveOnGpu,
   curveOnCpu,
+  taylor,
   decodeFloat,
   decodeQuantized,
   blockHalf,

@@ -89,6 +89,7 @@ describe('ratios', () => {
     row('bandwidth', { bandwidth: 1000 }),
     row('curve-webgpu', { curve: 2 }),
     row('curve-cpu', { curve: 10 }),
+    row('taylor', { 'webgpu.taylor': 3, 'cpu.taylor': 12 }),
     row('decode-fp32', { 'webgpu.decode': 300, 'cpu.decode': 100 }),
     row('block-fp16', {
       'webgpu.decode': 0.5,
@@ -101,6 +102,7 @@ describe('ratios', () => {
   test('are times over times, rates over rates, and shares of the bandwidth', () => {
     expect(ratiosOf(parts).map(({ name, value }) => [name, value])).toEqual([
       ['curve-webgpu curve: times the CPU', 5],
+      ['taylor taylor: times the CPU', 4],
       ['decode-fp32 decode: times the CPU', 3],
       ['block-fp16 decode: times the CPU', 16],
       ['block-fp16 decode: share of the measured bandwidth', 0.25],

@@ -45,6 +45,7 @@ export interface GpuReport {
 /** Part, figure on WebGPU, figure on the CPU; `rate` = more is better. */
 const TIMES_CPU: readonly [string, string, string, string, boolean][] = [
   ['curve-webgpu', 'curve', 'curve-cpu', 'curve', false],
+  ['taylor', 'webgpu.taylor', 'taylor', 'cpu.taylor', false],
   ['decode-fp32', 'webgpu.decode', 'decode-fp32', 'cpu.decode', true],
   ['decode-q4', 'webgpu.decode', 'decode-q4', 'cpu.decode', true],
   ...['block-fp16', 'block-q4'].flatMap((part) =>

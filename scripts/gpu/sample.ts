@@ -20,6 +20,10 @@ export interface Target {
 
 export const GPU: Target = { kind: 'webgpu', loader: nodeLoader };
 
+/** Figures of whichever CPU there is are called alike; `details` say which it was. */
+export const side = (kind: Target['kind']): 'webgpu' | 'cpu' =>
+  kind === 'webgpu' ? 'webgpu' : 'cpu';
+
 /** The CPU device: native where there is one, else wasm; on every core. */
 export async function cpuTarget(): Promise<Target> {
   if ((await nativeObstacle(nodeLoader)) === null) return { kind: 'cpu', loader: nodeLoader };

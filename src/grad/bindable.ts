@@ -9,8 +9,9 @@ import type {
   WeightRef,
 } from '../model/programs/program.ts';
 import { elementBits, elementCount } from '../onnx/graph.ts';
+import { countOperators } from '../onnx/operators.ts';
 import type { KnownValue } from './build/builder.ts';
-import { countOperators, encodeInline, modelOf } from './build/model.ts';
+import { encodeInline, modelOf } from './build/model.ts';
 import type { WeightRecipe } from './dequantise.ts';
 import type { ForwardGraph } from './forward.ts';
 import { scratchBytes } from './scratch.ts';
@@ -70,7 +71,7 @@ export function bindable(
       bytes: encodeInline(model),
       inputs: known.filter(({ name }) => read.has(name)),
       outputs,
-      ops: countOperators(model),
+      ops: countOperators(model.graph),
     },
     recipes,
     scratchBytes: scratchBytes(model.graph, (value) => bytesOf(b.value(value))),

@@ -4,11 +4,12 @@
 import { describe, expect, it } from 'vitest';
 import type { BoundProgram, ScorePrograms, WeightRef } from '../model/programs/program.ts';
 import { DataType } from '../onnx/graph.ts';
+import { countOperators } from '../onnx/operators.ts';
 import { memoryFolder } from '../onnx/testing/text.ts';
 import { blockGradient, gradientClass } from './blockGradient.ts';
 import { attributesOf } from './build/attributes.ts';
 import { Builder } from './build/builder.ts';
-import { countOperators, encodeInline, modelOf } from './build/model.ts';
+import { encodeInline, modelOf } from './build/model.ts';
 import { Driver } from './testing/driver.ts';
 
 interface Form {
@@ -117,7 +118,7 @@ function blockOf({ size, block, bits, zeros, opset }: Form, tokens: number): Bou
         })),
       ],
       outputs: [{ name: sum, type: 'float32', target: { kind: 'residual' } }],
-      ops: countOperators(model),
+      ops: countOperators(model.graph),
     },
     weights,
     sides: new Map(),
@@ -128,7 +129,7 @@ describe('the gradient through a block-quantised product', () => {
   it.each(FORMS)('with %s is that of the dequantised matrix', async (_, form) => {
     const { size } = form;
     const driver = await Driver.open({} as ScorePrograms, memoryFolder({}));
-    const env = { windows: [], sides: new Map(), sums: new Map() };
+    const env = { windows: [], sides: new Map() };
     // Rows of the identity give transpose(W) beside themselves.
     const identity = Float32Array.from({ length: size * size }, (_, k) =>
       Number(k % (size + 1) === 0),

@@ -5,10 +5,11 @@ import type { ElementType, WeightRef } from '../model/programs/program.ts';
 import { derive } from '../onnx/bytes.ts';
 import type { Node } from '../onnx/graph.ts';
 import { DataType, elementCount, intAttribute } from '../onnx/graph.ts';
+import { operatorName } from '../onnx/operators.ts';
 import { attributesOf, textAttribute } from './build/attributes.ts';
 import type { Builder } from './build/builder.ts';
 import { RAISED_OPSET } from './build/raise.ts';
-import { operatorName, unknownForm } from './rules/rule.ts';
+import { unknownForm } from './rules/rule.ts';
 
 /** An input that a program gains: a weight of its score program in another form. */
 export interface WeightRecipe {

@@ -8,11 +8,12 @@ import { makeScorePrograms } from '../model/programs/programs.ts';
 import { fitted } from '../model/programs/widen.ts';
 import { nodeFolder } from '../node/folder.ts';
 import { DataType, type Node } from '../onnx/graph.ts';
+import { countOperators } from '../onnx/operators.ts';
 import { memoryFolder } from '../onnx/testing/text.ts';
 import { fixturePath } from '../testing/fixtures.ts';
 import { blockGradient, gradientClass } from './blockGradient.ts';
 import type { AttributeValue } from './build/attributes.ts';
-import { countOperators, encodeInline } from './build/model.ts';
+import { encodeInline } from './build/model.ts';
 import { makeGradientPrograms } from './gradientPrograms.ts';
 import { directionalError, noise } from './testing/directional.ts';
 import { Driver } from './testing/driver.ts';
@@ -55,7 +56,7 @@ function blockOf(nodes: readonly Node[], weights: Record<string, WeightRef>): Bo
         }),
       ],
       outputs: [{ name: 'z', type: 'float32', target: { kind: 'residual' } }],
-      ops: countOperators(model),
+      ops: countOperators(model.graph),
     },
     weights: new Map(Object.entries(weights)),
     sides: new Map(),
@@ -170,7 +171,7 @@ describe('the gradient of a block agrees with differences of the block', () => {
     expect(asked.length).toBeGreaterThan(2);
     const driver = await Driver.open({} as ScorePrograms, memoryFolder({}));
     const residual = driver.state(Float32Array.from(noise(B * S * C, 7)), [B, S, C]);
-    const env = { windows: [], sides: new Map(), sums: new Map(), residual };
+    const env = { windows: [], sides: new Map(), residual };
     expect(await directionalError(driver, bound, made.bound, env, 1e-3)).toBeLessThan(2e-4);
     await driver.close();
   });
@@ -202,7 +203,7 @@ describe('the gradient of a block agrees with differences of the block', () => {
     for (const at of distinct.values()) {
       const block = programs.blocks[at] as BoundProgram;
       const residual = states[at] as (typeof states)[0];
-      const env = { windows, sides, sums: new Map(), residual };
+      const env = { windows, sides, residual };
       const { bound } = gradients.block(at, run);
       expect(await directionalError(driver, block, bound, env, 5e-4)).toBeLessThan(2e-4);
     }
@@ -234,7 +235,7 @@ describe('the gradient of a block agrees with differences of the block', () => {
     const { states, sides } = await driver.forward(windows);
     const residual = states[1] as (typeof states)[0];
     const gradient = driver.state(Float32Array.from(noise(residual.size, 3)), residual.dims);
-    const env = { windows, sides, sums: new Map(), residual, gradient };
+    const env = { windows, sides, residual, gradient };
     const values = async (bound: BoundProgram): Promise<number[][]> => {
       const found = await driver.run(bound, env);
       return bound.program.outputs

@@ -67,7 +67,7 @@ describe.each(FIXTURES)('the head of %s', (name) => {
   it('has the gradient of the mean NLL', async () => {
     const t = await opened(name);
     const bound = t.gradients.head({ rows: t.rows, length: t.length });
-    const env = { windows: t.windows, sides: t.sides, sums: new Map() };
+    const env = { windows: t.windows, sides: t.sides };
     const run = async (h: Float32Array) => {
       const residual = t.driver.state(h, t.states.at(-1)?.dims ?? []);
       return t.driver.run(bound, { ...env, residual });
@@ -87,7 +87,7 @@ describe.each(FIXTURES)('the head of %s', (name) => {
     const bound = t.gradients.divergenceHead({ rows: t.rows, length: t.length });
     const dims = t.states.at(-1)?.dims ?? [];
     const residual = t.driver.state(floats(t.states.at(-1)), dims);
-    const env = { windows: t.windows, sides: t.sides, sums: new Map(), residual };
+    const env = { windows: t.windows, sides: t.sides, residual };
     const run = async (h: Float32Array) =>
       t.driver.run(bound, { ...env, other: t.driver.state(h, dims) });
     // A plan far from the original: near it the divergence is all curvature.
@@ -105,7 +105,7 @@ describe.each(FIXTURES)('the head of %s', (name) => {
 
   it('gives the same gradient in pieces of rows and of positions', async () => {
     const t = await opened(name);
-    const env = { sides: t.sides, sums: new Map() };
+    const env = { sides: t.sides };
     const dims = t.states.at(-1)?.dims ?? [];
     const width = dims[2] ?? 0;
     const h = floats(t.states.at(-1));

@@ -1,15 +1,11 @@
+// Products of rounded activations become products of floats, and nothing else is touched.
+
 import { describe, expect, it } from 'vitest';
-import { openModel } from '../model/open/open.ts';
-import { makeScorePrograms } from '../model/programs/programs.ts';
-import { nodeFolder } from '../node/folder.ts';
 import { DataType, type Model, type Node, type Tensor } from '../onnx/graph.ts';
-import { fixturePath, golden } from '../testing/fixtures.ts';
 import { constantBytes } from './build/literals.ts';
-import { makeGradientPrograms } from './gradientPrograms.ts';
 import { evaluateShapes } from './shapes/evaluate.ts';
 import { shaped } from './shapes/value.ts';
 import { passStraightThrough } from './straightThrough.ts';
-import { Driver } from './testing/driver.ts';
 import { runtimeValues } from './testing/runtimeValues.ts';
 import { graphOf, nodeOf } from './testing/smallGraphs.ts';
 
@@ -133,37 +129,5 @@ describe('products with rounded activations become products of floats', () => {
     const model = graphOf(nodes, ['x'], [W]);
     expect(passStraightThrough(model)).toBe(0);
     expect(model.graph.nodes).toEqual(nodes);
-  });
-});
-
-describe('an int8 model', () => {
-  it('has nearly the scores of its float model, and says what they are', async () => {
-    const folder = await nodeFolder(fixturePath('optimum-llama-int8'));
-    const opened = await openModel(folder);
-    const programs = makeScorePrograms(opened, { device: 'wasm' });
-    const name = 'optimum-llama-fp32';
-    const { windows } = golden(name);
-    const run = { rows: windows.length, length: windows[0]?.length ?? 0 };
-    const gradients = makeGradientPrograms(opened.structure, programs, {
-      run,
-      predictions: run.rows * (run.length - 1),
-      accumulate: false,
-      kinds: ['linear'],
-      feedsNibbles: true,
-      maxBufferBytes: 2 ** 27,
-    });
-    expect(gradients.obstacle).toBeNull();
-    expect(gradients.notes).toEqual(['int8 products computed in float']);
-    const driver = await Driver.open(programs, folder);
-    const { taylor } = await driver.backward(gradients, [windows]);
-    await driver.close();
-    await folder.close();
-    const wanted = golden<{ fixtures: Record<string, { taylor: number[] }> }>('taylor').fixtures;
-    for (const [block, score] of (wanted[name]?.taylor ?? []).entries()) {
-      const taps = taylor[block] ?? [];
-      expect(taps.length).toBe(7);
-      const sum = taps.reduce((total, { value }) => total + value, 0);
-      expect(Math.abs(sum / score - 1)).toBeLessThan(0.01);
-    }
   });
 });

@@ -3,9 +3,9 @@
 // integers as the floats that they stand for.
 
 import { DataType, type Model, type Node, type Tensor } from '../onnx/graph.ts';
+import { operatorName } from '../onnx/operators.ts';
 import { attributesOf } from './build/attributes.ts';
 import { constantBytes } from './build/literals.ts';
-import { operatorName } from './rules/rule.ts';
 
 /** DequantizeLinear has a scale for each column since this operator set. */
 const COLUMNS_SINCE = 13;

@@ -2,11 +2,11 @@
 
 import { EspalierError } from '../errors.ts';
 import { DataType, type Node } from '../onnx/graph.ts';
-import { shortName } from '../onnx/limits.ts';
+import { nodeInWords } from '../onnx/operators.ts';
 import { intsAttribute } from './build/attributes.ts';
 import type { Builder } from './build/builder.ts';
 import { mismatch, sameDims } from './build/dims.ts';
-import { operatorName, type RuleContext } from './rules/rule.ts';
+import type { RuleContext } from './rules/rule.ts';
 import { ruleOf, STOPS } from './rules/table.ts';
 
 /** A summand of dL/dW: transpose(left) x right of (T, m) and (T, n). */
@@ -152,10 +152,9 @@ export function materialised(b: Builder, { products, value }: Gradient): string 
 }
 
 function withoutRule(node: Node): EspalierError {
-  const name = shortName(node.name || (node.outputs[0] ?? ''));
   return new EspalierError(
     'unsupported-op',
-    `${operatorName(node)} (${name}) cannot be differentiated: there is no rule for it.`,
+    `${nodeInWords(node)} cannot be differentiated: there is no rule for it.`,
     'Criteria without gradients can still be computed.',
   );
 }

@@ -1,3 +1,5 @@
+// How requests of the page are answered.
+
 import { expect, it } from 'vitest';
 import { answer } from './answer.ts';
 import {

@@ -1,7 +1,7 @@
 // The headers of cross-origin isolation, for hosts that do not send them: with them a browser gives
 // WebAssembly several threads.
 
-const HEADERS = {
+export const ISOLATION = {
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
   'Cross-Origin-Resource-Policy': 'same-origin',
@@ -11,7 +11,7 @@ const HEADERS = {
 export function isolated(response: Response): Response {
   if (response.status === 0) return response;
   const headers = new Headers(response.headers);
-  for (const [name, value] of Object.entries(HEADERS)) headers.set(name, value);
+  for (const [name, value] of Object.entries(ISOLATION)) headers.set(name, value);
   // The body is unpacked already, and longer than what was sent.
   if (headers.has('content-encoding')) {
     headers.delete('content-encoding');

@@ -1,3 +1,5 @@
+// The files that the service worker keeps, version by version.
+
 import { expect, it } from 'vitest';
 import {
   filesOf,

@@ -1,11 +1,9 @@
 // A model out of what a builder has made: dead nodes dropped, inputs and outputs declared.
 
 import { EspalierError } from '../../errors.ts';
-import { subgraphs } from '../../onnx/captures.ts';
 import { encodeModel } from '../../onnx/codec.ts';
-import type { Model, Node, Tensor, ValueInfo } from '../../onnx/graph.ts';
+import type { Model, Tensor, ValueInfo } from '../../onnx/graph.ts';
 import { trimGraph } from '../../onnx/trim.ts';
-import { operatorName } from '../rules/rule.ts';
 import type { Builder } from './builder.ts';
 
 export interface ModelParts {
@@ -67,18 +65,4 @@ export function encodeInline(model: Model): Uint8Array<ArrayBuffer> {
   return encodeModel(model, ({ name }) => {
     throw new EspalierError('bug', `The tensor "${name}" is inside a weightless program.`);
   });
-}
-
-/** How often each operator occurs, branches included. */
-export function countOperators(model: Model): Record<string, number> {
-  const counts: Record<string, number> = {};
-  const visit = (nodes: readonly Node[]): void => {
-    for (const node of nodes) {
-      const key = operatorName(node);
-      counts[key] = (counts[key] ?? 0) + 1;
-      for (const inner of subgraphs(node)) visit(inner.nodes);
-    }
-  };
-  visit(model.graph.nodes);
-  return counts;
 }

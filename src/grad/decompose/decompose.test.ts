@@ -1,3 +1,5 @@
+// Decompositions of fused operators, held to the operators themselves as ONNX Runtime runs them.
+
 import { describe, expect, it } from 'vitest';
 import { DataType } from '../../onnx/graph.ts';
 import { differences, type FusedCase, type Operand } from '../testing/decomposed.ts';

@@ -2,8 +2,8 @@
 // operator.
 
 import type { Node } from '../../onnx/graph.ts';
+import { operatorName } from '../../onnx/operators.ts';
 import type { Builder } from '../build/builder.ts';
-import { operatorOf } from '../shapes/call.ts';
 import { ACTIVATIONS } from './activations.ts';
 import { ATTENTION } from './attention.ts';
 import { EXPERTS } from './experts.ts';
@@ -26,7 +26,7 @@ const DECOMPOSITIONS: Readonly<Record<string, Decomposition>> = {
  * @throws EspalierError `unsupported-op` naming operator and node for a form that is not known.
  */
 export function decompose(b: Builder, node: Node, known: Known): readonly string[] | null {
-  const operator = operatorOf(node);
+  const operator = operatorName(node);
   if (!Object.hasOwn(DECOMPOSITIONS, operator)) return null;
   return DECOMPOSITIONS[operator]?.(new Fused(b, node, known)) ?? null;
 }

@@ -5,14 +5,18 @@ import type { Builder } from '../build/builder.ts';
 import { axisOf } from '../build/dims.ts';
 import { type Rule, type RuleContext, unknownForm } from './rule.ts';
 
+/** Up to operator set 12 all axes from `axis` on were one, by default those from 1 on. */
+function softmaxAxis(b: Builder, node: Node): number {
+  const rank = b.dims(node.outputs[0] ?? '').length;
+  const axis = axisOf(intAttribute(node, 'axis') ?? (b.opset >= 13 ? -1 : 1), rank);
+  if (b.opset < 13 && axis !== rank - 1) throw unknownForm(node, 'over several axes');
+  return axis;
+}
+
 /** y = softmax(x) along an axis: p = d y, dx = p - y sum(p) */
 export const softmax: Rule = ({ b, ...at }) => {
   const y = at.node.outputs[0] ?? '';
-  const rank = b.dims(y).length;
-  // Up to opset 12 all axes from `axis` on were one.
-  const fallback = b.opset >= 13 ? -1 : 1;
-  const axis = axisOf(intAttribute(at.node, 'axis') ?? fallback, rank);
-  if (b.opset < 13 && axis !== rank - 1) throw unknownForm(at.node, 'over several axes');
+  const axis = softmaxAxis(b, at.node);
   at.give(0, () => {
     const p = b.mul(at.d(), y);
     return b.sub(p, b.mul(y, b.sum(p, [axis])));
@@ -22,7 +26,7 @@ export const softmax: Rule = ({ b, ...at }) => {
 /** y = x - log(sum(exp(x))) along an axis: dx = d - exp(y) sum(d) */
 export const logSoftmax: Rule = ({ b, ...at }) => {
   const y = at.node.outputs[0] ?? '';
-  const axis = axisOf(intAttribute(at.node, 'axis') ?? -1, b.dims(y).length);
+  const axis = softmaxAxis(b, at.node);
   at.give(0, () => b.sub(at.d(), b.mul(b.unary('Exp', y), b.sum(at.d(), [axis]))));
 };
 

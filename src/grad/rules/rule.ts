@@ -2,7 +2,7 @@
 
 import { EspalierError } from '../../errors.ts';
 import type { Node } from '../../onnx/graph.ts';
-import { shortName } from '../../onnx/limits.ts';
+import { nodeInWords } from '../../onnx/operators.ts';
 import type { Builder } from '../build/builder.ts';
 
 /** One node of the reverse sweep. L is the loss; the gradient of a value v is dL/dv. */
@@ -34,17 +34,11 @@ export interface RuleContext {
 /** A vector-Jacobian product. It appends nodes and gives gradients to the wanted inputs. */
 export type Rule = (at: RuleContext) => void;
 
-/** What an operator is called in messages and tables: `MatMul`, `com.microsoft.MatMulNBits`. */
-export function operatorName({ domain, op }: Pick<Node, 'domain' | 'op'>): string {
-  return domain === '' || domain === 'ai.onnx' ? op : `${domain}.${op}`;
-}
-
 /** The error of a node in a form that its rule does not know. */
 export function unknownForm(node: Node, what: string): EspalierError {
-  const name = shortName(node.name || (node.outputs[0] ?? ''));
   return new EspalierError(
     'unsupported-op',
-    `${operatorName(node)} (${name}) cannot be differentiated ${what}.`,
+    `${nodeInWords(node)} cannot be differentiated ${what}.`,
     'Criteria without gradients can still be computed.',
   );
 }

@@ -309,6 +309,16 @@ describe('the rule of', () => {
     },
   );
 
+  it.each(['Softmax', 'LogSoftmax'])(
+    '%s over all axes from one on, as before operator set 13, is refused',
+    async (op) => {
+      const asked = checkGradient([CUBE], (b, [x = '']) => [b.op(op, [x], [2, 3, 4])], {
+        opset: 11,
+      });
+      await expect(asked).rejects.toThrow(/cannot be differentiated over several axes/);
+    },
+  );
+
   it('every operator of the table is tried above', () => {
     const tried = new Set(CASES.map(({ op }) => op));
     expect(Object.keys(RULES).filter((op) => !tried.has(op))).toEqual([]);

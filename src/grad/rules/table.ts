@@ -1,11 +1,12 @@
 // The rules of differentiation: one entry for each operator.
 
 import type { Node } from '../../onnx/graph.ts';
+import { operatorName } from '../../onnx/operators.ts';
 import * as elementwise from './elementwise.ts';
 import * as layout from './layout.ts';
 import * as norms from './norms.ts';
 import * as products from './products.ts';
-import { operatorName, type Rule } from './rule.ts';
+import type { Rule } from './rule.ts';
 import * as selection from './selection.ts';
 
 /** By the name of `operatorName`. The formula of each rule stands where it is written. */

@@ -3,23 +3,13 @@
 import { EspalierError } from '../../errors.ts';
 import type { Node } from '../../onnx/graph.ts';
 import { floatAttribute, intAttribute } from '../../onnx/graph.ts';
-import { shortName } from '../../onnx/limits.ts';
+import { nodeInWords } from '../../onnx/operators.ts';
 import { intsAttribute, textAttribute } from '../build/attributes.ts';
 import { axisOf } from '../build/dims.ts';
 import type { Value } from './value.ts';
 
 /** What is known of the outputs of a node, in order; outputs that nothing reads may be missing. */
 export type Rule = (call: Call) => readonly Value[];
-
-/** The operator of a node, with its domain unless that is ai.onnx. */
-export function operatorOf({ op, domain }: Node): string {
-  return domain === '' || domain === 'ai.onnx' ? op : `${domain}.${op}`;
-}
-
-/** `MatMul (n12)`, for messages. */
-export function nodeInWords(node: Node): string {
-  return `${operatorOf(node)} (${shortName(node.name || (node.outputs[0] ?? ''))})`;
-}
 
 export class Call {
   readonly node: Node;

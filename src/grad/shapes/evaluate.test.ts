@@ -1,3 +1,5 @@
+// What is known of every value before a run, held to what ONNX Runtime computes over the fixtures.
+
 import { describe, expect, it } from 'vitest';
 import { openModel } from '../../model/open/open.ts';
 import type { ScorePrograms } from '../../model/programs/program.ts';

@@ -2,8 +2,9 @@
 
 import { EspalierError } from '../../errors.ts';
 import type { Graph, Model, Node } from '../../onnx/graph.ts';
+import { nodeInWords, operatorName } from '../../onnx/operators.ts';
 import { sortedNodes } from '../../onnx/sort.ts';
-import { Call, nodeInWords, operatorOf, type Rule } from './call.ts';
+import { Call, type Rule } from './call.ts';
 import { ELEMENTWISE } from './elementwise.ts';
 import { INDEXING } from './indexing.ts';
 import { MIXING } from './mixing.ts';
@@ -66,7 +67,7 @@ function outputsOf(
   values: ReadonlyMap<string, Value>,
   opset: number,
 ): readonly Value[] {
-  const operator = operatorOf(node);
+  const operator = operatorName(node);
   const operands = node.inputs.map((name) => (name === '' ? null : known(values, name)));
   const call = new Call(node, operands, opset);
   const rule = Object.hasOwn(RULES, operator) ? RULES[operator] : undefined;

@@ -1,3 +1,5 @@
+// The rule of shapes of each operator, held to ONNX Runtime's result.
+
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DataType, elementCount, type Tensor } from '../../onnx/graph.ts';

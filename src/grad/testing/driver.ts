@@ -1,5 +1,5 @@
-// Forward and backward pass over a whole model on the wasm build of ONNX Runtime Web, all weights
-// resident, all windows in one chunk or one window at a time. The product's pass is in runtime/.
+// Runs single programs of this room on the wasm build of ONNX Runtime Web, and the forward pass whose
+// states they start from. The backward pass over a model is in runtime/gradients/.
 
 import type * as Ort from 'onnxruntime-web/wasm';
 import {
@@ -12,7 +12,6 @@ import {
 import { runtime } from '../../model/testing/ort.ts';
 import { BytesReader } from '../../onnx/bytes.ts';
 import type { Folder } from '../../onnx/source.ts';
-import type { GradientPrograms } from '../gradientPrograms.ts';
 
 type Tensors = Map<string, Ort.Tensor>;
 
@@ -25,17 +24,6 @@ export interface Env {
   other?: Ort.Tensor;
   gradient?: Ort.Tensor;
   sides: Tensors;
-  sums: Tensors;
-}
-
-/** What a pass gives, in float64 where it is a sum over the model. */
-export interface Passed {
-  /** Mean NLL of all predicted positions. */
-  loss: number;
-  /** L2 norm of dL/dh at every boundary, from the input of block 0 on. */
-  gradNorm: number[];
-  /** Per block: sum |W dL/dW| of each tap by its name in the model. */
-  taylor: { name: string; kind: string; sublayer: string | null; value: number }[][];
 }
 
 export class Driver {
@@ -60,7 +48,7 @@ export class Driver {
 
   /** Hidden states at every boundary. */
   async forward(windows: Windows): Promise<{ states: Ort.Tensor[]; sides: Tensors }> {
-    const env: Env = { windows, sides: new Map(), sums: new Map() };
+    const env: Env = { windows, sides: new Map() };
     for (const bound of [this.#programs.side, this.#programs.tokenSide]) {
       if (!bound) continue;
       const found = await this.run(bound, env);
@@ -74,52 +62,6 @@ export class Driver {
       states.push([...found.values()][0] as Ort.Tensor);
     }
     return { states, sides: env.sides };
-  }
-
-  /** The whole criterion; with chunks of one window the gradients accumulate. */
-  async backward(gradients: GradientPrograms, chunks: readonly Windows[]): Promise<Passed> {
-    const n = this.#programs.blocks.length;
-    const sums: Tensors[] = Array.from({ length: n }, () => new Map());
-    const squares = new Array<number>(n + 1).fill(0);
-    const taylor: Passed['taylor'] = Array.from({ length: n }, () => []);
-    let [loss, count] = [0, 0];
-    for (const windows of chunks) {
-      const run = { rows: windows.length, length: windows[0]?.length ?? 0 };
-      const { states, sides } = await this.forward(windows);
-      const env: Env = { windows, sides, sums: new Map() };
-      const head = gradients.head(run);
-      const last = await this.run(head, { ...env, residual: states[n] as Ort.Tensor });
-      const nll = output(head, last, 'nll').data as Float32Array;
-      loss += nll.reduce((sum, x) => sum + x, 0);
-      count += nll.length;
-      let gradient = output(head, last, 'gradient');
-      squares[n] = (squares[n] ?? 0) + squared(gradient);
-      for (let at = n - 1; at >= 0; at--) {
-        const { bound, taps } = gradients.block(at, run);
-        const residual = states[at] as Ort.Tensor;
-        const own = sums[at] as Tensors;
-        const found = await this.run(bound, { ...env, residual, gradient, sums: own });
-        gradient = output(bound, found, 'gradient');
-        squares[at] = (squares[at] ?? 0) + squared(gradient);
-        for (const { name, target } of bound.program.outputs) {
-          const value = found.get(name) as Ort.Tensor;
-          if (target.kind === 'weight-gradient') own.set(target.part, value);
-          if (target.kind === 'taylor') taylor[at]?.push(tapOf(taps, target.weight, value));
-        }
-      }
-    }
-    for (let at = 0; at < n; at++) {
-      const [first] = chunks;
-      const run = { rows: first?.length ?? 0, length: first?.[0]?.length ?? 0 };
-      const { scoring, taps } = gradients.block(at, run);
-      if (!scoring) continue;
-      const env: Env = { windows: first ?? [], sides: new Map(), sums: sums[at] as Tensors };
-      const found = await this.run(scoring, env);
-      for (const { name, target } of scoring.program.outputs)
-        if (target.kind === 'taylor')
-          taylor[at]?.push(tapOf(taps, target.weight, found.get(name) as Ort.Tensor));
-    }
-    return { loss: loss / count, gradNorm: squares.map(Math.sqrt), taylor };
   }
 
   /** A hidden state of float32 values. */
@@ -183,11 +125,8 @@ export class Driver {
         return given(env.gradient);
       case 'side':
         return given(env.sides.get(bound.sides.get(name) ?? ''));
-      case 'weight-gradient': {
-        const { part, dims } = source;
-        const count = dims.reduce((n, d) => n * d, 1);
-        return env.sums.get(part) ?? this.#numbers(type, new Array<number>(count).fill(0), dims);
-      }
+      case 'weight-gradient':
+        throw new Error(`${bound.program.id} accumulates gradients: no test here does`);
       case 'weight': {
         const ref = bound.weights.get(name);
         if (!ref) throw new Error(`${bound.program.id} has no weight ${name}`);
@@ -227,24 +166,4 @@ export class Driver {
         throw new Error(`no test tensor of type ${type}`);
     }
   }
-}
-
-function output(bound: BoundProgram, found: Tensors, kind: 'nll' | 'gradient'): Ort.Tensor {
-  const { name = '' } = bound.program.outputs.find(({ target }) => target.kind === kind) ?? {};
-  return found.get(name) as Ort.Tensor;
-}
-
-function tapOf(
-  taps: readonly { weight: string; name: string; kind: string; sublayer: string | null }[],
-  weight: string,
-  value: Ort.Tensor,
-): Passed['taylor'][number][number] {
-  const tap = taps.find((one) => one.weight === weight);
-  if (!tap) throw new Error(`no tap ${weight}`);
-  const { name, kind, sublayer } = tap;
-  return { name, kind, sublayer, value: Number((value.data as Float32Array)[0]) };
-}
-
-function squared({ data }: Ort.Tensor): number {
-  return (data as Float32Array).reduce((sum, x) => sum + x * x, 0);
 }

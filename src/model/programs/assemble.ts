@@ -2,10 +2,10 @@
 // a program.
 
 import { EspalierError } from '../../errors.ts';
-import { subgraphs } from '../../onnx/captures.ts';
 import { encodeModel } from '../../onnx/codec.ts';
-import type { Graph, Model, Node, Tensor, ValueInfo } from '../../onnx/graph.ts';
+import type { Graph, Model, Tensor, ValueInfo } from '../../onnx/graph.ts';
 import { elementCount } from '../../onnx/graph.ts';
+import { countOperators } from '../../onnx/operators.ts';
 import type { Structure } from '../structure/structure.ts';
 import type { Canonical } from './classes.ts';
 import type { SourceOf } from './inputs.ts';
@@ -80,7 +80,7 @@ export function assemble(
       type: elementType(type, name),
       target: outputs[k]?.target ?? { kind: 'residual' },
     })),
-    ops: countOps(graph),
+    ops: countOperators(graph),
   };
   return members.map((member) => bind(program, member));
 }
@@ -174,22 +174,4 @@ function inlineOnly(tensor: Tensor): never {
     `The tensor "${tensor.name}" of dims [${tensor.dims.join(', ')}] is inside a weightless ` +
       'program.',
   );
-}
-
-/**
- * How often each operator occurs, branches and loop bodies included; operators of other domains as
- * `domain.Operator`.
- */
-function countOps(graph: Graph): Record<string, number> {
-  const counts: Record<string, number> = {};
-  const visit = (nodes: readonly Node[]): void => {
-    for (const node of nodes) {
-      const key =
-        node.domain === '' || node.domain === 'ai.onnx' ? node.op : `${node.domain}.${node.op}`;
-      counts[key] = (counts[key] ?? 0) + 1;
-      for (const inner of subgraphs(node)) visit(inner.nodes);
-    }
-  };
-  visit(graph.nodes);
-  return counts;
 }

@@ -25,7 +25,7 @@ import { createLock, type OrtLoader, runtimeOf } from '../device/ort.ts';
 import { createYielder } from '../device/yielder.ts';
 import { Decoder } from './decoder.ts';
 import type { TextStream } from './textStream.ts';
-import { chooseDevice } from './variantDevice.ts';
+import { openVariantDevice } from './variantDevice.ts';
 import { checkIds, VariantText } from './variantText.ts';
 
 /** A run lets the event loop turn this rarely: each turn costs as much as a small step. */
@@ -83,7 +83,7 @@ export class LoadedVariant implements VariantHandle {
           'so it cannot generate.',
         'Export the model with its head.',
       );
-    const { engine, notes } = await chooseDevice(opened, request, loader);
+    const { engine, notes } = await openVariantDevice(opened, request, loader);
     const report = (progress: Pick<Progress, 'phase' | 'done' | 'total' | 'unit'>): void =>
       options.onProgress?.({ job: 'load', secondsLeft: null, ...progress });
     try {

@@ -29,7 +29,7 @@ export interface ChosenDevice {
  * @throws EspalierError `no-webgpu` when WebGPU is requested and there is none that may be used,
  *   `bad-input` when `cpu` is requested and there is no native ONNX Runtime.
  */
-export async function chooseDevice(
+export async function openVariantDevice(
   opened: OpenedModel,
   request: Pick<VariantRequest, 'device' | 'chosen' | 'selfTest'>,
   loader: OrtLoader,

@@ -22,6 +22,9 @@ const LIMITS = [
 /** Features that are safe to ask for. `subgroups` are not: see the device self-test. */
 const FEATURES: readonly string[] = ['shader-f16', 'timestamp-query'];
 
+/** Adapters that compute on the CPU and do not always say so: Mesa's, SwiftShader, Microsoft's. */
+const SOFTWARE = /llvmpipe|lavapipe|swiftshader|basic render/i;
+
 export interface AdapterInfo {
   /** Vendor, architecture and description, for people. */
   readonly name: string;
@@ -49,7 +52,7 @@ export function describeAdapter(adapter: GPUAdapter): AdapterInfo {
       adapter.limits.maxBufferSize,
       adapter.limits.maxStorageBufferBindingSize,
     ),
-    isSoftware: adapter.info.isFallbackAdapter ?? false,
+    isSoftware: adapter.info.isFallbackAdapter || SOFTWARE.test([...words, device].join(' ')),
   };
 }
 

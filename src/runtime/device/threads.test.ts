@@ -1,3 +1,5 @@
+// How the number of threads is chosen from measured times.
+
 import { describe, expect, it } from 'vitest';
 import { nodeLoader } from './ort.node.ts';
 import { asThreadMeasurement, measureThreads, timeBlock } from './threads.ts';

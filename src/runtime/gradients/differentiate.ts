@@ -192,7 +192,7 @@ class BackwardPass {
         this.gradient.push(keepHost(chain.engine, { type: 'float32', dims, data: gradient }));
       }
     } finally {
-      this.states[blocks] = [];
+      this.dropStates(blocks);
       chain.weights.release([...loaded]);
     }
     return sum / predictions;
@@ -241,13 +241,17 @@ class BackwardPass {
       freeAll(gradient);
       throw error;
     } finally {
-      this.states[block] = [];
+      this.dropStates(block);
       sums?.free();
       weights.release([...loaded]);
     }
     freeAll(this.gradient);
     this.gradient = gradient;
-    return taps.map(({ weight }) => scores.get(weight) ?? 0);
+    return taps.map(({ weight, name }) => {
+      const score = scores.get(weight);
+      if (score === undefined) throw new EspalierError('bug', `There is no score of ${name}.`);
+      return score;
+    });
   }
 
   private async load(programs: readonly BoundProgram[], loaded: Set<BoundProgram>): Promise<void> {
@@ -259,6 +263,12 @@ class BackwardPass {
 
   private visit(stage: Stage, next: Stage | null): Promise<void> {
     return this.job.loader.visit(stage, next, { signal: this.job.signal });
+  }
+
+  /** Those that a run has used are freed already: a second time does nothing. */
+  private dropStates(cut: number): void {
+    freeAll(this.states[cut] ?? []);
+    this.states[cut] = [];
   }
 
   private stateAt(cut: number, chunk: number): KeptState {

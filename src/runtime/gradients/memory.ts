@@ -1,9 +1,11 @@
 // Plans what a backward pass holds at once, so that it stays within a budget, and states it before
 // it starts.
 
+import type { DeviceKind } from '../../contract/device.ts';
 import type { MemoryEstimate } from '../../contract/score.ts';
 import { EspalierError } from '../../errors.ts';
 import type { GradientPrograms } from '../../grad/gradientPrograms.ts';
+import type { RunShape } from '../../grad/shapes/programInputs.ts';
 import type { ScorePrograms } from '../../model/programs/program.ts';
 import { formatBytes } from '../device/fault.ts';
 import type { MemoryDevice } from '../weights/memory.ts';
@@ -76,7 +78,7 @@ export function planGradients(
   const sizes = rowChoices(windows, programs.rowsInteract);
   const known = new Map<number, number>();
   const cost = (rows: number): number => {
-    const bytes = known.get(rows) ?? runBytes(make, programs, rows, windows, length);
+    const bytes = known.get(rows) ?? runBytes(make, programs, { rows, length }, windows, kind);
     known.set(rows, bytes);
     return bytes;
   };
@@ -124,23 +126,28 @@ function rowChoices(windows: number, single: boolean): number[] {
   return [...new Set(sizes)];
 }
 
-/** Of the block that takes most, with the sums of its weight gradients. */
+/**
+ * Of the block that takes most: values, the sums of its weight gradients, and weights that it reads
+ * in another form besides, such as the floats of 4-bit integers.
+ */
 function runBytes(
   make: MakeGradients,
   programs: ScorePrograms,
-  rows: number,
+  run: RunShape,
   windows: number,
-  length: number,
+  kind: DeviceKind,
 ): number {
-  const gradients = make(rows, rows < windows);
+  const gradients = make(run.rows, run.rows < windows);
   let most = 0;
   const seen = new Set<string>();
-  for (const [block, { program }] of programs.blocks.entries()) {
-    if (seen.has(program.id)) continue;
-    seen.add(program.id);
-    const { taps, scratchBytes } = gradients.block(block, { rows, length });
+  for (const [at, block] of programs.blocks.entries()) {
+    if (seen.has(block.program.id)) continue;
+    seen.add(block.program.id);
+    const { taps, scratchBytes, bound, scoring } = gradients.block(at, run);
     const sums = taps.flatMap(({ parts }) => parts.map(({ dims }) => elements(dims) * 4));
-    most = Math.max(most, scratchBytes + sums.reduce((a, b) => a + b, 0));
+    const all = [block, bound, ...(scoring ? [scoring] : [])];
+    const otherForms = weightBytes(all, kind) - weightBytes([block], kind);
+    most = Math.max(most, scratchBytes + otherForms + sums.reduce((a, b) => a + b, 0));
   }
   return most;
 }

@@ -1,3 +1,5 @@
+// What the page says of threads.
+
 import { expect, it } from 'vitest';
 import type { DeviceReport } from '../../contract/device.ts';
 import { hasThreadsOfNow } from './selectors.ts';

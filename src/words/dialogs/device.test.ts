@@ -1,3 +1,5 @@
+// What the device dialog says of threads.
+
 import { expect, it } from 'vitest';
 import { threadWords } from './device.ts';
 

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { openModel } from '../../../model/open/open.ts';
 import { openFolder } from '../../../node/testing/openFolder.ts';
 import { fixturePath } from '../../../testing/fixtures.ts';
-import { chooseDevice } from '../../decode/variantDevice.ts';
+import { openVariantDevice } from '../../decode/variantDevice.ts';
 import { openRouted } from '../../score/route.ts';
 import { HAS_NATIVE } from '../../testing/cpuDevices.ts';
 import { createNodeLoader, nodeLoader } from '../ort.node.ts';
@@ -86,7 +86,7 @@ test.runIf(HAS_NATIVE)(
     ]);
     await session.dispose();
     await engine.dispose();
-    const chosen = await chooseDevice(opened, { device: 'cpu', selfTest: null }, nodeLoader);
+    const chosen = await openVariantDevice(opened, { device: 'cpu', selfTest: null }, nodeLoader);
     expect(chosen.engine.kind).toBe('cpu');
     expect(chosen.notes).toEqual([]);
     await chosen.engine.dispose();
