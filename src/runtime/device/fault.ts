@@ -1,18 +1,7 @@
 // ONNX Runtime's own messages as coded errors with a next step.
 
 import { EspalierError } from '../../errors.ts';
-
-/** Bytes for people, in binary units. */
-export function formatBytes(bytes: number): string {
-  const units = ['bytes', 'KiB', 'MiB', 'GiB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${units[unit]}`;
-}
+import { formatBytes } from '../../quantities.ts';
 
 const MEMORY_HINT =
   'Lower the memory budget, so that weights are read as they are needed; or use fewer or ' +
