@@ -19,6 +19,15 @@ const TYPES = {
   '.wasm': 'application/wasm',
 };
 
+/** Null for an address that is none: a `%` without its two digits. */
+function pathOf(address) {
+  try {
+    return decodeURIComponent(new URL(address, 'http://localhost').pathname);
+  } catch {
+    return null;
+  }
+}
+
 /**
  * Serves `root` under `base`, `headers` with every file; resolves to { url, close, bytesSent() }
  * once it listens. Port 0 picks a free one.
@@ -26,8 +35,8 @@ const TYPES = {
 export function serve(root, { port = 0, base = '/', headers = {} } = {}) {
   let sent = 0;
   const server = createServer((request, response) => {
-    const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
-    const inside = path.startsWith(base)
+    const path = pathOf(request.url ?? '/');
+    const inside = path?.startsWith(base)
       ? normalize(path.slice(base.length) || 'index.html')
       : null;
     let file = inside === null || inside.startsWith('..') ? null : join(root, inside);

@@ -94,13 +94,8 @@ test('a first visit that nobody has touched is reloaded once, at its own address
   expect((await first({ storage })).events).toEqual(['threads after a reload']);
 });
 
-test('a page in use, in a frame, or that cannot remember the reload only offers it', async () => {
-  for (const setting of [
-    { active: true },
-    { untouched: false },
-    { framed: true },
-    { storage: null },
-  ])
+test('a page in use, or that cannot remember the reload, only offers it', async () => {
+  for (const setting of [{ active: true }, { untouched: false }, { storage: null }])
     expect((await first(setting)).events).toEqual(['threads after a reload']);
   const container = new FakeContainer();
   const { events, link, page } = open(container);
@@ -110,8 +105,8 @@ test('a page in use, in a frame, or that cannot remember the reload only offers 
   expect(events).toEqual(['threads after a reload']);
 });
 
-test('nothing happens where the host isolates the page, or there is one core', async () => {
-  for (const setting of [{ isolated: true }, { cores: 1 }])
+test('nothing happens where the host isolates the page, there is one core, or in a frame', async () => {
+  for (const setting of [{ isolated: true }, { cores: 1 }, { framed: true }])
     expect((await first(setting)).events).toEqual([]);
 });
 

@@ -56,10 +56,7 @@ export async function connectSite(page: Window, events: SiteEvents): Promise<Sit
   }
 
   const isUntouched = (): boolean =>
-    page.top === page.self &&
-    !dragged &&
-    page.navigator.userActivation?.hasBeenActive === false &&
-    events.untouched();
+    !dragged && page.navigator.userActivation?.hasBeenActive === false && events.untouched();
 
   const registration: ServiceWorkerRegistration | undefined = await container
     .register(new URL('sw.js', page.document.baseURI), { updateViaCache: 'none' })
@@ -87,8 +84,11 @@ function send(worker: ServiceWorker | null | undefined, message: SiteMessage): v
   worker?.postMessage(message);
 }
 
+/** A page inside another one gets what that one has, whatever its own headers say. */
 const canHaveThreads = (page: Window): boolean =>
-  typeof page.crossOriginIsolated === 'boolean' && page.navigator.hardwareConcurrency > 1;
+  page.top === page.self &&
+  typeof page.crossOriginIsolated === 'boolean' &&
+  page.navigator.hardwareConcurrency > 1;
 
 /** True once in each tab; false where the browser does not let the page remember it. */
 function claimReload(page: Window): boolean {

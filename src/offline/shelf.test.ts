@@ -71,6 +71,22 @@ it('carries over what two versions share, and nothing else', async () => {
   expect(await (await now.keptOfOther('assets/index-v1.js'))?.text()).toBe('script of v1');
 });
 
+it('goes on where nothing more finds room: what is not carried over is fetched when used', async () => {
+  const caches = new MemoryCaches();
+  const before = shelfOf(siteOf('v1'), caches, memoryHost(filesOf('v1')));
+  await before.install();
+  await before.keep('assets/ort-same.wasm');
+  const now = shelfOf(siteOf('v2'), caches, memoryHost(filesOf('v2')));
+  await now.install();
+  caches.isFull = true;
+  await now.carryOver();
+  expect(caches.kept('v2')).not.toContain('assets/ort-same.wasm');
+  await now.drop(await now.others());
+  caches.isFull = false;
+  await now.keep('assets/ort-same.wasm');
+  expect(await (await now.kept('assets/ort-same.wasm'))?.text()).toBe('wasm');
+});
+
 it('knows the caches of other versions, not those of other sites', async () => {
   const caches = new MemoryCaches();
   await caches.open('espalier https://host.example/other/ v1');
@@ -95,4 +111,5 @@ it('knows the paths below the site only', () => {
   expect(shelf.pathOf(`${SCOPE}sample/b%20c.bin`)).toBe('sample/b c.bin');
   expect(shelf.pathOf('https://host.example/other/')).toBeNull();
   expect(shelf.pathOf('https://elsewhere.example/espalier/')).toBeNull();
+  expect(shelf.pathOf(`${SCOPE}100%.html`)).toBeNull();
 });

@@ -38,7 +38,12 @@ export class Shelf {
   pathOf(url: string): string | null {
     const plain = url.replace(/[?#].*$/s, '');
     if (!plain.startsWith(this.scope)) return null;
-    return decodeURIComponent(plain.slice(this.scope.length)) || PAGE;
+    try {
+      return decodeURIComponent(plain.slice(this.scope.length)) || PAGE;
+    } catch {
+      // A `%` without its two digits: no file of the site is named so.
+      return null;
+    }
   }
 
   has(path: string): boolean {
@@ -60,13 +65,16 @@ export class Shelf {
     await Promise.all(Array.from({ length: AT_ONCE }, work));
   }
 
-  /** Takes over from older versions what this one has too and has not used yet. */
+  /**
+   * Takes over from older versions what this one has too and has not used yet. What finds no room is
+   * left for its next use.
+   */
   async carryOver(): Promise<void> {
     const own = await this.own();
     for (const file of this.files.onUse) {
       if (await own.match(this.keyOf(file))) continue;
       const older = await this.inOthers(this.keyOf(file));
-      if (older) await own.put(this.keyOf(file), older);
+      if (older) await own.put(this.keyOf(file), older).catch(() => {});
     }
   }
 

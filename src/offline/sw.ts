@@ -47,10 +47,11 @@ self.addEventListener('message', (event) => {
 
 /** From now on this version answers; pages of the one before keep its files until they are gone. */
 async function activate(): Promise<void> {
-  await shelf.carryOver();
   const pages = await self.clients.matchAll({ type: 'window', includeUncontrolled: true });
   const before: Before = { caches: await shelf.others(), pages: pages.map(({ id }) => id) };
-  await shelf.note(BEFORE, JSON.stringify(before));
+  // First and whatever comes of it: with storage full, no version before may stay for good.
+  await shelf.note(BEFORE, JSON.stringify(before)).catch(() => {});
+  await shelf.carryOver();
   await dropUnneeded();
   await self.clients.claim();
 }

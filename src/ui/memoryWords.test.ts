@@ -34,8 +34,8 @@ test('a model that does not says that it is streamed, and how much is read', () 
 
 test('an obstacle is all that is said', () => {
   const obstacle =
-    'Even streamed from the files, this model needs 2.5 MiB at once, but the budget is 1.00 ' +
-    'MiB. Raise the memory budget.';
+    'Even streamed from the files, this model needs 2.5 MB at once, but the budget is 1.0 MB. ' +
+    'Raise the memory budget.';
   expect(memoryInParts({ ...resident, obstacle })).toBe(obstacle);
   expect(memoryInAll({ ...resident, obstacle })).toBe(obstacle);
 });

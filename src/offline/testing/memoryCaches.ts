@@ -7,6 +7,8 @@ export const SCOPE = 'https://host.example/espalier/';
 
 export class MemoryCaches {
   readonly content = new Map<string, Map<string, Response>>();
+  /** As when the storage that the browser grants is used up. */
+  isFull = false;
 
   async open(name: string): Promise<Cache> {
     const entries = this.content.get(name) ?? new Map<string, Response>();
@@ -15,6 +17,7 @@ export class MemoryCaches {
       match: async (key: string) => entries.get(key)?.clone(),
       // As in a browser, the body is read to its end.
       put: async (key: string, response: Response) => {
+        if (this.isFull) throw new DOMException('Quota exceeded.', 'QuotaExceededError');
         const { status, statusText, headers } = response;
         const body = await response.arrayBuffer();
         entries.set(key, new Response(body, { status, statusText, headers }));

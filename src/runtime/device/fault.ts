@@ -1,18 +1,7 @@
 // ONNX Runtime's own messages as coded errors with a next step.
 
 import { EspalierError } from '../../errors.ts';
-
-/** Bytes for people, in binary units. */
-export function formatBytes(bytes: number): string {
-  const units = ['bytes', 'KiB', 'MiB', 'GiB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${units[unit]}`;
-}
+import { formatBytes } from '../../quantities.ts';
 
 const MEMORY_HINT =
   'Lower the memory budget, so that weights are read as they are needed; or use fewer or ' +
@@ -67,10 +56,22 @@ const NO_KERNEL = [
 /** A kernel that refuses attributes when it is made; ONNX Runtime says so with a general code. */
 const KERNEL_MADE = /::(\w+)\(const OpKernelInfo ?&\)(?: \[[^\]]*\])? (.*)/s;
 
+/** The host cannot be reached, or has not the build that the page asks for. */
+const NOT_FETCHED =
+  /no available backend found.*(NetworkError|fetch|Failed to load|Load failed|importing a module)/is;
+
 /** What a failed create or run means. `doing` completes "while ...". */
 export function fault(error: unknown, doing: string): EspalierError {
   if (error instanceof EspalierError) return error;
   const text = error instanceof Error ? error.message : String(error);
+  // A worker never gets over it: like a lost device, it has to begin anew.
+  if (NOT_FETCHED.test(text))
+    return new EspalierError(
+      'device-lost',
+      'The wasm file of ONNX Runtime could not be fetched.',
+      'Check the connection to the host, then try again.',
+      text,
+    );
   if (OUT_OF_MEMORY.some((pattern) => pattern.test(text)))
     return new EspalierError('out-of-memory', `Memory ran out while ${doing}.`, MEMORY_HINT, text);
   if (/device (is |was )?lost|DeviceLost|destroyed device/i.test(text)) return deviceLost(text);

@@ -7,7 +7,7 @@ import { EspalierError } from '../../errors.ts';
 import type { GradientPrograms } from '../../grad/gradientPrograms.ts';
 import type { RunShape } from '../../grad/shapes/programInputs.ts';
 import type { ScorePrograms } from '../../model/programs/program.ts';
-import { formatBytes } from '../device/fault.ts';
+import { formatBytes } from '../../quantities.ts';
 import type { MemoryDevice } from '../weights/memory.ts';
 import {
   allPrograms,

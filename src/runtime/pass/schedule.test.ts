@@ -257,6 +257,11 @@ test.each([
     'bug',
     /failed while compiling x, at the operator MatMul\./,
   ],
+  [
+    'no available backend found. ERR: [wasm] RuntimeError: Aborted(NetworkError: Failed to load)',
+    'device-lost',
+    /wasm file of ONNX Runtime could not be fetched/,
+  ],
   ['something else', 'bug', /failed while compiling x/],
 ])('the runtime saying "%s" becomes %s', (text, code, message) => {
   const error = fault(new Error(text), 'compiling x');
@@ -267,7 +272,7 @@ test.each([
 
 test('a buffer above the limit names both sizes', () => {
   expect(bufferLimit('weight lm_head', 3 * 2 ** 30, 2 ** 30).message).toBe(
-    'weight lm_head is 3.00 GiB, but this device allows at most 1.00 GiB in one buffer.',
+    'weight lm_head is 3.2 GB, but this device allows at most 1.1 GB in one buffer.',
   );
 });
 

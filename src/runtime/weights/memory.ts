@@ -5,7 +5,8 @@ import type { DeviceKind } from '../../contract/device.ts';
 import type { MemoryEstimate } from '../../contract/score.ts';
 import { EspalierError } from '../../errors.ts';
 import type { ScorePrograms } from '../../model/programs/program.ts';
-import { bufferLimit, formatBytes } from '../device/fault.ts';
+import { formatBytes } from '../../quantities.ts';
+import { bufferLimit } from '../device/fault.ts';
 import { LOGIT_COPIES, type RowLimits, rowsByMemory, type WindowShape } from './rows.ts';
 import { allPrograms, largestWeight, stagesOf, storedBytes, weightBytes } from './stages.ts';
 

@@ -180,9 +180,9 @@ test('a budget that cannot hold one stage is refused with numbers', async () => 
       hint: expect.stringContaining('budget'),
     });
     await expect(score(session, short)).rejects.toThrow(
-      /needs 2\.\d+ MiB at once .* but the budget is 1\.00 MiB/,
+      /needs 2\.\d+ MB at once .* but the budget is 1\.0 MB/,
     );
-    expect(session.memory(3, 16).obstacle).toContain('1.00 MiB');
+    expect(session.memory(3, 16).obstacle).toContain('1.0 MB');
   });
 });
 
@@ -319,7 +319,7 @@ describe('the memory plan', () => {
     );
     expect(obstacle).toMatchObject({
       code: 'too-large',
-      message: expect.stringMatching(/weight .* is 1\.00 MiB, .* at most 512\.0 KiB/),
+      message: expect.stringMatching(/weight .* is 1\.0 MB, .* at most 524 kB/),
     });
   });
 
