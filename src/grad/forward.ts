@@ -62,7 +62,7 @@ export function forwardGraph(
 ): ForwardGraph {
   const model = programModel(bound.program);
   chooseAllTokens(model);
-  passStraightThrough(model);
+  const floats = new Map(passStraightThrough(model).floats);
   const inputs = inputValues(bound, run, sides, stateSize, past);
   for (const [name, { type, dims }] of model.graph.initializers) {
     // A weight that is asked for is a variable, although it lies in the program.
@@ -80,7 +80,6 @@ export function forwardGraph(
   const raises = onDevice && written < RAISED_OPSET && canRaise(nodes, written);
   const b = new Builder(values, { opset: raises ? RAISED_OPSET : written });
   const recipes = new Map<string, WeightRecipe>();
-  const floats = new Map<string, string>();
   const names = new Map<string, string>();
   const known = (value: string): readonly number[] | null => {
     const constant = b.initializers.get(value);

@@ -7,6 +7,12 @@ import { attributesOf } from './build/attributes.ts';
 import { constantBytes } from './build/literals.ts';
 import { operatorName } from './rules/rule.ts';
 
+export interface StraightThrough {
+  replaced: number;
+  /** Stored matrix to the value with its floats. */
+  floats: ReadonlyMap<string, string>;
+}
+
 /** DequantizeLinear has a scale for each column since this operator set. */
 const COLUMNS_SINCE = 13;
 
@@ -14,9 +20,10 @@ const COLUMNS_SINCE = 13;
  * Replaces DynamicQuantizeLinear and the integer products that read it, and pairs of QuantizeLinear
  * and DequantizeLinear. With the scale of the activations taken as 1, what multiplies the product
  * by it afterwards stays. Forms that are not known stay, to be refused by name.
- * @returns how many products and pairs became floats.
+ * @returns how many products and pairs became floats, and the value that now holds the floats of
+ *   each stored matrix.
  */
-export function passStraightThrough(model: Model): number {
+export function passStraightThrough(model: Model): StraightThrough {
   const { graph } = model;
   const readers = readersOf(graph.nodes);
   const producer = new Map(graph.nodes.flatMap((node) => node.outputs.map((y) => [y, node])));
@@ -107,11 +114,11 @@ class Replacer {
     this.scaled(node, x, { scale, zero, bias: 4 });
   }
 
-  /** The number of replacements; the graph has them now. */
-  finish(): number {
+  /** What was replaced; the graph has it now. */
+  finish(): StraightThrough {
     const { graph } = this.model;
     graph.nodes = graph.nodes.flatMap((node) => this.replaced.get(node) ?? [node]);
-    return this.count;
+    return { replaced: this.count, floats: this.floats };
   }
 
   private scaled(
