@@ -11,5 +11,7 @@ export default defineConfig({
     hookTimeout: 300_000,
     pool: 'forks',
     maxWorkers: 2,
+    // For the tests that load onnxruntime-node themselves: it would report how it is used.
+    env: { ORT_DISABLE_TELEMETRY: '1' },
   },
 });

@@ -7,6 +7,8 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createServer } from 'vite';
 
+const LAST_PORT = 65535;
+
 /**
  * True where the system has a desktop, and the program that opens addresses on it: `BROWSER`, or
  * xdg-open. `BROWSER=none` says that none is wanted.
@@ -40,8 +42,17 @@ async function start() {
       port: { type: 'string', default: '5173' },
     },
   });
-  const server = await createServer({ server: { host: values.host, port: Number(values.port) } });
-  await server.listen();
+  const port = Number(values.port);
+  if (!/^\d+$/.test(values.port) || port > LAST_PORT)
+    throw new Error(`--port takes a number from 0 to ${LAST_PORT}, not "${values.port}".`);
+  const server = await createServer({ server: { host: values.host, port } });
+  try {
+    await server.listen();
+  } catch (error) {
+    // What it watches would keep the process alive.
+    await server.close();
+    throw error;
+  }
   const { platform, env } = process;
   if (canOpenBrowser({ platform, env, isThere: isExecutable })) server.openBrowser();
   else console.log('  There is no desktop here to open a browser on: open this address in one.');

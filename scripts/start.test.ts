@@ -52,3 +52,21 @@ it('prints the address and no stack trace where no browser can be opened', async
   expect(said).toContain('There is no desktop here');
   expect(said).not.toMatch(/^\s+at /m);
 });
+
+it('ends with a sentence where it cannot listen', async () => {
+  const tries = [
+    [['--port', '80x'], '--port takes a number from 0 to 65535, not "80x".'],
+    [['--port', '70000'], 'not "70000"'],
+    [['--host', 'nowhere.invalid', '--port', '0'], 'nowhere.invalid'],
+  ] as const;
+  for (const [words, sentence] of tries) {
+    const server = spawn(process.execPath, ['scripts/start.mjs', ...words]);
+    let said = '';
+    server.stderr.on('data', (text: Buffer) => {
+      said += text;
+    });
+    const code = await new Promise((resolve) => server.on('close', resolve));
+    expect(said).toContain(sentence);
+    expect(code).toBe(1);
+  }
+});

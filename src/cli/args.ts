@@ -16,11 +16,19 @@ export function graphPath(text: string): string {
     .join('/');
 }
 
-/** A whole number of at least `min`. @throws UsageError */
-export function wholeNumber(text: string, option: string, min = 1): number {
+/** A whole number from `min` to `max`. @throws UsageError */
+export function wholeNumber(
+  text: string,
+  option: string,
+  min = 1,
+  max = Number.POSITIVE_INFINITY,
+): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < min)
-    throw new UsageError(`--${option} takes a whole number of at least ${min}, not "${text}".`);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < min || value > max) {
+    const allowed =
+      max === Number.POSITIVE_INFINITY ? `of at least ${min}` : `from ${min} to ${max}`;
+    throw new UsageError(`--${option} takes a whole number ${allowed}, not "${text}".`);
+  }
   return value;
 }
 

@@ -54,6 +54,14 @@ const ascending = (scores: readonly number[]): number[] =>
   [...scores.keys()].sort((a, b) => scores[a]! - scores[b]!);
 
 describe('score --criterion', () => {
+  test('taylor says nothing of weights that are streamed where the budget holds none', async () => {
+    lines.length = 0;
+    const words = ['--criterion', 'taylor', '--windows', at('windows.json'), '--budget', '1'];
+    const scoring = score([samplePath(), '--model', 'onnx/model.onnx', ...words]);
+    await expect(scoring).rejects.toMatchObject({ code: 'too-large' });
+    expect(lines.join('')).not.toContain('streamed');
+  });
+
   test('mag-l1 and mag-l2, without a text', async () => {
     const l1 = await report('--criterion', 'mag-l1');
     expect(

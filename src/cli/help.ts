@@ -77,6 +77,7 @@ function described(option: Option): string {
   const remarks: string[] = [];
   if (option.type === 'choice') remarks.push(option.choices.join(', '));
   if (option.type === 'whole' && option.min > 1) remarks.push(`at least ${option.min}`);
+  if (option.type === 'whole' && option.max !== undefined) remarks.push(`at most ${option.max}`);
   if ('required' in option) remarks.push('required');
   if ('default' in option) remarks.push(`default ${option.default}`);
   return remarks.length === 0 ? option.help : `${option.help} (${remarks.join('; ')})`;

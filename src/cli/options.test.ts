@@ -10,7 +10,7 @@ const ARGUMENT = { value: 'folder', help: 'the model folder' };
 const OPTIONS = {
   text: { type: 'text', value: 'file', help: 'a text', required: true },
   samples: { type: 'whole', min: 2, default: 10, value: 'n', help: 'how many' },
-  stride: { type: 'whole', min: 1, value: 'n', help: 'how far' },
+  stride: { type: 'whole', min: 1, max: 64, value: 'n', help: 'how far' },
   temperature: { type: 'decimal', default: 0, value: 'x', help: 'how hot' },
   device: { type: 'choice', choices: ['wasm', 'webgpu'], value: 'name', help: 'where' },
   budget: { type: 'megabytes', value: 'MB', help: 'how much' },
@@ -79,6 +79,7 @@ describe('wrong words are said on one line, with option, value and what is allow
     [[...REQUIRED, '--samples'], '--samples needs a value; write --samples=<n> if it begins'],
     [[...REQUIRED, '--samples', ''], '--samples needs a value; it is empty.'],
     [[...REQUIRED, '--chat=yes'], '--chat takes no value.'],
+    [[...REQUIRED, '--stride', '65'], '--stride takes a whole number from 1 to 64, not "65".'],
     [[...REQUIRED, '--samples', '1'], '--samples takes a whole number of at least 2, not "1".'],
     [[...REQUIRED, '--temperature=-1'], '--temperature takes a number of at least 0, not "-1".'],
     [[...REQUIRED, '--device', 'gpu'], '--device is one of wasm, webgpu, not "gpu".'],

@@ -5,10 +5,15 @@ import type { Unit } from '../units.ts';
 import { decimal, oneOf, parseBlocks, parseRemove, UsageError, wholeNumber } from './args.ts';
 import { didYouMean } from './nearest.ts';
 
-/** What a value is; `min` and `choices` are what is allowed. */
+/** What a value is; `min`, `max` and `choices` are what is allowed. */
 type Kind =
   | { readonly type: 'text'; readonly default?: string }
-  | { readonly type: 'whole'; readonly min: number; readonly default?: number }
+  | {
+      readonly type: 'whole';
+      readonly min: number;
+      readonly max?: number;
+      readonly default?: number;
+    }
   /** At least 0. */
   | { readonly type: 'decimal'; readonly default?: number }
   /** Given in MB, held in bytes. */
@@ -116,7 +121,7 @@ function parseValue(name: string, kind: Kind, text: string): unknown {
     case 'text':
       return text;
     case 'whole':
-      return wholeNumber(text, name, kind.min);
+      return wholeNumber(text, name, kind.min, kind.max);
     case 'decimal':
       return decimal(text, name);
     case 'megabytes':

@@ -141,7 +141,8 @@ async function run(
       criterion.needs === 'taylor'
         ? taylorMemory({ ...session.model, structure: opened.structure, windows })
         : session.memory(windows.length, Math.max(...windows.map((window) => window.length)));
-    if (memory.streaming)
+    // What cannot run says so itself.
+    if (memory.streaming && memory.obstacle === undefined)
       note(
         `Weights are streamed: ${megabytes(memory.bytesRead ?? 0)} are read, at most ` +
           `${megabytes(memory.total)} are in memory at once.`,

@@ -1,5 +1,6 @@
 // Options that several commands share, each declared once.
 
+import { availableParallelism } from 'node:os';
 import type { Argument, Options, Values } from './options.ts';
 
 export const FOLDER: Argument = { value: 'folder', help: 'the model folder' };
@@ -12,6 +13,9 @@ export const COMMON_OPTIONS = {
   },
   json: { type: 'text', value: 'file', help: 'write the result as JSON; - is standard output' },
 } as const satisfies Options;
+
+/** More threads than cores gain nothing, and thousands of them take all memory. */
+const MOST_THREADS = Math.max(64, availableParallelism());
 
 /** Of commands that run the model. */
 export const RUN_OPTIONS = {
@@ -26,6 +30,7 @@ export const RUN_OPTIONS = {
   threads: {
     type: 'whole',
     min: 1,
+    max: MOST_THREADS,
     value: 'n',
     help: 'threads of cpu and wasm; by default one for each core, and one of wasm',
   },

@@ -25,6 +25,8 @@ interface Weights {
   recipes: Map<string, WeightRecipe>;
   /** Stored matrix to the value that holds its floats; grows. */
   floats: Map<string, string>;
+  /** Stored matrix to what it is read with; grows. */
+  readings: Map<string, string>;
   /** Tensors of 4-bit integers can be fed. */
   feedsNibbles: boolean;
 }
@@ -72,8 +74,11 @@ export function dequantisesOnDevice(
  */
 export function dequantised(b: Builder, node: Node, to: Weights): string | null {
   const operator = operatorName(node);
-  if (operator === 'DequantizeLinear' && to.asked.has(node.inputs[0] ?? ''))
+  if (operator === 'DequantizeLinear' && to.asked.has(node.inputs[0] ?? '')) {
+    if ((to.floats.get(node.inputs[0] ?? '') ?? node.outputs[0]) !== node.outputs[0])
+      throw unknownForm(node, 'whose stored matrix is dequantised elsewhere too');
     to.floats.set(node.inputs[0] ?? '', node.outputs[0] ?? '');
+  }
   return isProduct(node) ? blockProduct(b, node, to) : null;
 }
 
@@ -131,8 +136,14 @@ function matrixOf(b: Builder, node: Node, to: Weights): string {
   const onDevice =
     b.opset >= RAISED_OPSET && dequantisesOnDevice(node, (v) => b.type(v), to.feedsNibbles);
   const make = onDevice ? matrixOnDevice : matrixOnHost;
-  const matrix = to.floats.get(stored) ?? make(b, node, to);
+  // Read twice with the same scales, it is the same matrix; with others, it would be two.
+  const read = node.inputs.slice(1, 4).join();
+  const known = to.floats.get(stored);
+  if (known !== undefined && to.readings.get(stored) !== read)
+    throw unknownForm(node, 'whose stored matrix is read elsewhere with other scales');
+  const matrix = known ?? make(b, node, to);
   to.floats.set(stored, matrix);
+  to.readings.set(stored, read);
   return matrix;
 }
 

@@ -62,7 +62,7 @@ export function forwardGraph(
 ): ForwardGraph {
   const model = programModel(bound.program);
   chooseAllTokens(model);
-  passStraightThrough(model);
+  const floats = new Map(passStraightThrough(model).floats);
   const inputs = inputValues(bound, run, sides, stateSize, past);
   for (const [name, { type, dims }] of model.graph.initializers) {
     // A weight that is asked for is a variable, although it lies in the program.
@@ -80,7 +80,7 @@ export function forwardGraph(
   const raises = onDevice && written < RAISED_OPSET && canRaise(nodes, written);
   const b = new Builder(values, { opset: raises ? RAISED_OPSET : written });
   const recipes = new Map<string, WeightRecipe>();
-  const floats = new Map<string, string>();
+  const readings = new Map<string, string>();
   const names = new Map<string, string>();
   const known = (value: string): readonly number[] | null => {
     const constant = b.initializers.get(value);
@@ -91,7 +91,7 @@ export function forwardGraph(
   for (const original of nodes) {
     if (ROUNDING.has(original.op) && original.inputs.some((x) => path.has(x)))
       throw unknownForm(original, 'where its integers are used like this');
-    const weights = { asked, recipes, floats, feedsNibbles };
+    const weights = { asked, recipes, floats, readings, feedsNibbles };
     const same = renamed(original, names);
     const node = expertsInFloats(b, same, weights) ?? same;
     const product = dequantised(b, node, weights);

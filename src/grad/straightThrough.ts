@@ -2,10 +2,18 @@
 // rounding counts as the identity (straight-through estimator, arXiv 1308.3432), and the stored
 // integers as the floats that they stand for.
 
+import { EspalierError } from '../errors.ts';
 import { DataType, type Model, type Node, type Tensor } from '../onnx/graph.ts';
+import { shortName } from '../onnx/limits.ts';
 import { operatorName } from '../onnx/operators.ts';
 import { attributesOf } from './build/attributes.ts';
 import { constantBytes } from './build/literals.ts';
+
+export interface StraightThrough {
+  replaced: number;
+  /** Stored matrix to the value with its floats. */
+  floats: ReadonlyMap<string, string>;
+}
 
 /** DequantizeLinear has a scale for each column since this operator set. */
 const COLUMNS_SINCE = 13;
@@ -14,9 +22,10 @@ const COLUMNS_SINCE = 13;
  * Replaces DynamicQuantizeLinear and the integer products that read it, and pairs of QuantizeLinear
  * and DequantizeLinear. With the scale of the activations taken as 1, what multiplies the product
  * by it afterwards stays. Forms that are not known stay, to be refused by name.
- * @returns how many products and pairs became floats.
+ * @returns how many products and pairs became floats, and the value that now holds the floats of
+ *   each stored matrix.
  */
-export function passStraightThrough(model: Model): number {
+export function passStraightThrough(model: Model): StraightThrough {
   const { graph } = model;
   const readers = readersOf(graph.nodes);
   const producer = new Map(graph.nodes.flatMap((node) => node.outputs.map((y) => [y, node])));
@@ -73,6 +82,7 @@ class Replacer {
   private readonly replaced = new Map<Node, readonly Node[]>();
   private readonly opset: number;
   private readonly floats = new Map<string, string>();
+  private readonly readings = new Map<string, string>();
   private count = 0;
 
   constructor(model: Model) {
@@ -107,11 +117,11 @@ class Replacer {
     this.scaled(node, x, { scale, zero, bias: 4 });
   }
 
-  /** The number of replacements; the graph has them now. */
-  finish(): number {
+  /** What was replaced; the graph has it now. */
+  finish(): StraightThrough {
     const { graph } = this.model;
     graph.nodes = graph.nodes.flatMap((node) => this.replaced.get(node) ?? [node]);
-    return this.count;
+    return { replaced: this.count, floats: this.floats };
   }
 
   private scaled(
@@ -130,7 +140,16 @@ class Replacer {
   /** (q - zero) scale of a stored matrix, once for each; a missing scale is 1. */
   private matrix(stored: string, scale: string | null, zero: string): [string, Node[]] {
     const known = this.floats.get(stored);
-    if (known !== undefined) return [known, []];
+    const read = `${scale},${zero}`;
+    if (known !== undefined && this.readings.get(stored) === read) return [known, []];
+    if (known !== undefined)
+      throw new EspalierError(
+        'unsupported-op',
+        `The stored matrix ${shortName(stored)} is multiplied with under two scales, for which ` +
+          'there is no gradient.',
+        'Criteria without gradients can still be computed.',
+      );
+    this.readings.set(stored, read);
     const name = `${stored}/floats`;
     this.floats.set(stored, name);
     const dims = this.dimsOf(zero) ?? this.dimsOf(scale ?? '') ?? [];

@@ -59,6 +59,8 @@ export function createNodeLoader({ threads }: NodeLoaderOptions = {}): OrtLoader
       return ort;
     },
     async native() {
+      // Its builds report how they are used to their maker unless this is set before they load.
+      process.env.ORT_DISABLE_TELEMETRY = '1';
       // The package is optional: it is looked for when it is asked for.
       const ort = require('onnxruntime-node') as OrtModule;
       ort.env.logLevel = 'fatal';

@@ -1,6 +1,10 @@
 // The self-test of the native CPU device, and which graphs it keeps away from it. Faults are put
 // in.
 
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openModel } from '../../../model/open/open.ts';
 import { openFolder } from '../../../node/testing/openFolder.ts';
@@ -31,6 +35,31 @@ test.runIf(HAS_NATIVE)(
     await engine.dispose();
   },
 );
+
+test.runIf(HAS_NATIVE)('native ONNX Runtime keeps no record of what it runs', () => {
+  const home = mkdtempSync(join(tmpdir(), 'espalier-telemetry-'));
+  // As for a user: ONNX Runtime is silent by itself where it takes a run for a test.
+  const { CI: _, ORT_DISABLE_TELEMETRY: __, ...env } = process.env;
+  const loader = join(import.meta.dirname, '../ort.node.ts');
+  const code = `import { createNodeLoader } from ${JSON.stringify(loader)};
+    import { openNative } from ${JSON.stringify(join(import.meta.dirname, 'engine.ts'))};
+    import { productProbe } from ${JSON.stringify(join(import.meta.dirname, '../probes.ts'))};
+    const engine = await openNative(createNodeLoader());
+    await engine.compile(productProbe().program);
+    await engine.dispose();
+    console.log('compiled');`;
+  try {
+    const words = ['--import', 'tsx', '--input-type=module', '--eval', code];
+    const said = execFileSync(process.execPath, words, {
+      env: { ...env, HOME: home, TMPDIR: home, XDG_CACHE_HOME: home },
+    });
+    expect(String(said)).toContain('compiled');
+    const written = readdirSync(home, { recursive: true }).map(String);
+    expect(written.filter((path) => !path.startsWith('tsx-'))).toEqual([]);
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+});
 
 test.runIf(HAS_NATIVE)('everything but fed 4-bit integers agrees with wasm', async () => {
   const { passed, checks } = await runNativeTest(nodeLoader);
