@@ -33,7 +33,7 @@ it('opens one on Windows and macOS, but not on another machine', () => {
 it('prints the address and no stack trace where no browser can be opened', async () => {
   const { DISPLAY: _, WAYLAND_DISPLAY: __, WSL_DISTRO_NAME: ___, ...env } = process.env;
   const server = spawn(process.execPath, ['scripts/start.mjs', '--port', '0'], {
-    env: { ...env, PATH: '/nowhere' },
+    env: { ...env, PATH: '/nowhere', NO_COLOR: '1' },
   });
   let said = '';
   try {
