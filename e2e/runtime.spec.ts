@@ -155,7 +155,7 @@ test('with subgroups the sample is wrong without an error, without them it equal
 });
 
 test('an evaluation compares model and plan on the device as on wasm, whole and in pieces', async () => {
-  const windows = sampleGolden.windows.slice(0, 3).map((window) => window.slice(0, 48));
+  const windows = sampleGolden.windows.slice(0, 2).map((window) => window.slice(0, 40));
   const evaluate = (device: 'wasm' | 'webgpu', budgetBytes?: number) =>
     call<{ result: EvaluateResult; left: number }>({
       check: 'evaluate',
@@ -269,7 +269,7 @@ for (const name of [
 }
 
 test('the Taylor scores of the sample on the GPU, streamed in parts, are those of wasm', async () => {
-  const windows = sampleGolden.windows.slice(0, 1);
+  const windows = sampleGolden.windows.slice(0, 1).map((window) => window.slice(0, 64));
   const taylor = (device: 'wasm' | 'webgpu', budgetBytes?: number) =>
     call<Differentiated>({
       check: 'taylor',
@@ -279,7 +279,7 @@ test('the Taylor scores of the sample on the GPU, streamed in parts, are those o
       ...(budgetBytes && { budgetBytes }),
     });
   const right = await taylor('wasm');
-  const onGpu = await taylor('webgpu', 10e6);
+  const onGpu = await taylor('webgpu', 8e6);
   expect(farthest(onGpu.found.linear.block, right.found.linear.block)).toBeLessThan(1e-5);
   expect(farthest(onGpu.gradNorm, right.gradNorm)).toBeLessThan(1e-5);
   expect(onGpu.left).toBe(0);
