@@ -46,8 +46,8 @@ export interface GradientShape {
   length: number;
 }
 
-/** Programs for runs of so many windows; made for one chunk or for several. */
-export type MakeGradients = (rows: number, accumulate: boolean) => GradientPrograms;
+/** Programs for runs of so many windows. */
+export type MakeGradients = (rows: number) => GradientPrograms;
 
 /**
  * The plan that reads the weights least often and runs the most windows at once, within `budget`
@@ -78,7 +78,7 @@ export function planGradients(
   const sizes = rowChoices(windows, programs.rowsInteract);
   const known = new Map<number, number>();
   const cost = (rows: number): number => {
-    const bytes = known.get(rows) ?? runBytes(make, programs, { rows, length }, windows, kind);
+    const bytes = known.get(rows) ?? runBytes(make, programs, { rows, length }, kind);
     known.set(rows, bytes);
     return bytes;
   };
@@ -134,10 +134,9 @@ function runBytes(
   make: MakeGradients,
   programs: ScorePrograms,
   run: RunShape,
-  windows: number,
   kind: DeviceKind,
 ): number {
-  const gradients = make(run.rows, run.rows < windows);
+  const gradients = make(run.rows);
   let most = 0;
   const seen = new Set<string>();
   for (const [at, block] of programs.blocks.entries()) {

@@ -14,7 +14,7 @@ import { CheckpointWriter } from '../checkpoint/writer.ts';
 import type { Engine } from '../device/engine.ts';
 import { createYielder } from '../device/yielder.ts';
 import { Chain } from '../pass/chain.ts';
-import type { Windows } from '../pass/scoringContext.ts';
+import { longest, type Windows } from '../pass/scoringContext.ts';
 import { StageLoader } from '../pass/stageLoader.ts';
 import type { SessionModel } from '../score/sessionOptions.ts';
 import type { MemoryDevice } from '../weights/memory.ts';
@@ -50,7 +50,7 @@ type PlannedJob = Pick<TaylorJob, 'structure' | 'programs' | 'windows' | 'budget
 /** What the job will take, in bytes. @throws EspalierError where there are no gradients. */
 export function taylorMemory(given: PlannedJob): MemoryEstimate {
   const job = { ...given, programs: fitted(given.programs, false) };
-  return gradientMemory(job.programs, planOf(job), job.budget);
+  return gradientMemory(job.programs, planOf(job).plan, job.budget);
 }
 
 /**
@@ -61,9 +61,8 @@ export async function measureTaylor(given: TaylorJob): Promise<TaylorFound> {
   const job = { ...given, programs: fitted(given.programs, false) };
   const { programs, engine, windows, signal, onProgress, store } = job;
   const writer = store ? new CheckpointWriter(store) : null;
-  const plan = planOf(job);
+  const { plan, gradients } = planOf(job);
   if (plan.obstacle) throw plan.obstacle;
-  const gradients = gradientsOf(job)(plan.rows, plan.rows < windows.length);
   const chunks = chunkWindows(windows, plan.rows, programs.vocabSize);
   const chain = new Chain(programs, job.folder, engine);
   const loader = new StageLoader(chain, plan);
@@ -111,27 +110,36 @@ export async function measureTaylor(given: TaylorJob): Promise<TaylorFound> {
   }
 }
 
-function planOf({ structure, programs, engine, windows, budget }: PlannedJob): GradientPlan {
-  const length = Math.max(2, ...windows.map((window) => window.length));
-  const make = gradientsOf({ structure, programs, engine, windows });
-  const { obstacle } = make(1, false);
-  if (obstacle) throw obstacle;
-  return planGradients(programs, make, { windows: windows.length, length }, engine, budget);
+/** The plan, and the programs of its runs. @throws EspalierError where there are no gradients */
+function planOf(job: PlannedJob): { plan: GradientPlan; gradients: GradientPrograms } {
+  const { programs, engine, windows, budget } = job;
+  const made = new Map<number, GradientPrograms>();
+  const make = (rows: number): GradientPrograms => {
+    const gradients = made.get(rows) ?? gradientsOf(job, rows);
+    made.set(rows, gradients);
+    return gradients;
+  };
+  const shape = { windows: windows.length, length: longest(windows) };
+  const plan = planGradients(programs, make, shape, engine, budget);
+  const gradients = make(plan.rows);
+  if (gradients.obstacle) throw gradients.obstacle;
+  return { plan, gradients };
 }
 
-function gradientsOf({ structure, programs, engine, windows }: Omit<PlannedJob, 'budget'>) {
-  const length = Math.max(2, ...windows.map((window) => window.length));
-  const predictions = windows.reduce((sum, window) => sum + window.length - 1, 0);
-  const sameLength = windows.every((window) => window.length === length);
-  return (rows: number, several: boolean): GradientPrograms =>
-    makeGradientPrograms(structure, programs, {
-      run: { rows, length },
-      predictions,
-      accumulate: several || !sameLength,
-      kinds: ['linear', 'norm'],
-      maxBufferBytes: engine.maxBufferBytes,
-      feedsNibbles: engine.feedsNibbles,
-    });
+/** Programs for runs of so many windows, with sums over chunks where one does not hold them all. */
+function gradientsOf(
+  { structure, programs, engine, windows }: PlannedJob,
+  rows: number,
+): GradientPrograms {
+  const length = longest(windows);
+  return makeGradientPrograms(structure, programs, {
+    run: { rows, length },
+    predictions: windows.reduce((sum, window) => sum + window.length - 1, 0),
+    accumulate: rows < windows.length || windows.some((window) => window.length < length),
+    kinds: ['linear', 'norm'],
+    maxBufferBytes: engine.maxBufferBytes,
+    feedsNibbles: engine.feedsNibbles,
+  });
 }
 
 /** Adds the scores of the taps of each block, in float64. */

@@ -244,7 +244,8 @@ export class ScoringContext {
   }
 }
 
-function longest(windows: Windows): number {
+/** Tokens of the longest window, 2 at least. */
+export function longest(windows: Windows): number {
   return Math.max(2, ...windows.map((window) => window.length));
 }
 
