@@ -82,18 +82,12 @@ export interface Reading {
 /** Appends the score of a weight in one run: sum over its stripes. */
 export function appendScore(
   b: Builder,
-  { weight, floats }: Reading,
+  reading: Reading,
   gradient: Gradient,
   limit: number,
   ports: Ports,
 ): void {
-  const total = stripesOf(b.dims(floats), limit)
-    .map((rows) => {
-      const values = rows.whole ? floats : b.slice(floats, 0, rows.from, rows.to);
-      return score(b, values, stripe(b, gradient, rows));
-    })
-    .reduce((sum, part) => b.add(sum, part));
-  output(ports, total, { kind: 'taylor', weight });
+  appendTotal(b, reading, limit, ports, (rows) => stripe(b, gradient, rows));
 }
 
 /** Appends, for each part, an input with the sum so far and an output with this run's added. */
@@ -113,18 +107,26 @@ export function appendSums(
 }
 
 /** Appends the score of a weight whose summed parts are inputs. */
-export function appendScoreOfSums(
+export function appendScoreOfSums(b: Builder, reading: Reading, limit: number, ports: Ports): void {
+  const parts = partsOf(reading.weight, b.dims(reading.floats), limit);
+  appendTotal(b, reading, limit, ports, (_, k) => {
+    const { part, dims } = parts[k] as GradientPart;
+    return partInput(b, part, dims, ports);
+  });
+}
+
+/** Appends the sum over the stripes of a weight, whose gradients `gradientOf` gives. */
+function appendTotal(
   b: Builder,
   { weight, floats }: Reading,
   limit: number,
   ports: Ports,
+  gradientOf: (rows: Stripe, k: number) => string,
 ): void {
-  const stripes = stripesOf(b.dims(floats), limit);
-  const total = partsOf(weight, b.dims(floats), limit)
-    .map(({ part, dims }, k) => {
-      const { from, to, whole } = stripes[k] as Stripe;
-      const values = whole ? floats : b.slice(floats, 0, from, to);
-      return score(b, values, partInput(b, part, dims, ports));
+  const total = stripesOf(b.dims(floats), limit)
+    .map((rows, k) => {
+      const values = rows.whole ? floats : b.slice(floats, 0, rows.from, rows.to);
+      return score(b, values, gradientOf(rows, k));
     })
     .reduce((sum, one) => b.add(sum, one));
   output(ports, total, { kind: 'taylor', weight });
