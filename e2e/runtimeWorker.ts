@@ -29,6 +29,7 @@ import type { EvaluationText } from '../src/runtime/evaluate/text.ts';
 import { measureTaylor } from '../src/runtime/gradients/taylor.ts';
 import type { Curve } from '../src/runtime/score/curve.ts';
 import { ScoreSession } from '../src/runtime/score/session.ts';
+import { gradientNorms } from '../src/runtime/testing/gradientNorms.ts';
 import { verifyExport } from '../src/runtime/verify/verify.ts';
 import type { Unit } from '../src/units.ts';
 
@@ -138,18 +139,14 @@ async function taylor(
 ): Promise<unknown> {
   const model = await opened(served);
   const session = ScoreSession.open(model, engine, { budgetBytes });
-  const gradNorm: number[] = [];
+  const { gradNorm, onGradient } = gradientNorms();
   const found = await session.alone((alone) =>
     measureTaylor({
       ...alone,
       structure: model.structure,
       windows,
       onProgress: () => {},
-      onGradient(cut, chunks) {
-        let squares = 0;
-        for (const values of chunks) for (const value of values) squares += value * value;
-        gradNorm[cut] = Math.sqrt(squares);
-      },
+      onGradient,
     }),
   );
   await session.dispose();

@@ -9,6 +9,7 @@ import type { Engine } from '../device/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';
 import { ScoreSession } from '../score/session.ts';
+import { gradientNorms } from '../testing/gradientNorms.ts';
 import { measureTaylor } from './taylor.ts';
 
 /** `definitions` in the file says what each value is. */
@@ -35,7 +36,7 @@ async function pass(name: string, budgetBytes?: number, most?: number): Promise<
   const wasm = await openWasm(nodeLoader);
   const engine: Engine = most ? Object.create(wasm, { maxBufferBytes: { value: most } }) : wasm;
   const session = ScoreSession.open(opened, wasm, { budgetBytes });
-  const gradNorm: number[] = [];
+  const { gradNorm, onGradient } = gradientNorms();
   const found = await session.alone((model) =>
     measureTaylor({
       ...model,
@@ -43,11 +44,7 @@ async function pass(name: string, budgetBytes?: number, most?: number): Promise<
       structure: opened.structure,
       windows: golden(name).windows,
       onProgress: () => {},
-      onGradient(cut, chunks) {
-        let squares = 0;
-        for (const values of chunks) for (const value of values) squares += value * value;
-        gradNorm[cut] = Math.sqrt(squares);
-      },
+      onGradient,
     }),
   );
   await session.dispose();
