@@ -1,10 +1,9 @@
 // The importance curve of the sample, 10 windows of 128 tokens, on one device; its likelihoods are
 // held against PyTorch's.
 
-import { openRouted } from '../../src/runtime/score/route.ts';
 import { atMost } from '../bench/limits.ts';
 import type { Part, PartContext } from './part.ts';
-import { cpuTarget, GOLDEN, GPU, type Target, withSample } from './sample.ts';
+import { cpuTarget, GOLDEN, GPU, sessionOn, type Target, withSample } from './sample.ts';
 
 /** Of a mean NLL in nats, as everywhere for float32 graphs (docs/numerics.md). */
 const TOLERANCE = 1e-4;
@@ -27,16 +26,10 @@ export const curveOnCpu: Part = {
   run: async (context) => run(context, await cpuTarget()),
 };
 
-async function run(context: PartContext, { kind, loader }: Target): Promise<void> {
+async function run(context: PartContext, target: Target): Promise<void> {
   const { windows, baseline_nll_per_sample, loo_nll } = GOLDEN.exact;
   await withSample(context.root, 'onnx/model.onnx', async (opened) => {
-    const { session, engine, notes } = await openRouted(
-      opened,
-      loader,
-      kind,
-      async () => context.selfTest,
-    );
-    if (engine.kind !== kind) throw new Error(notes.join(' ') || `It ran on ${engine.name}.`);
+    const { session, engine, notes } = await sessionOn(opened, target, context.selfTest);
     context.say({ notes, details: { device: engine.name, windows: windows.length, length: 128 } });
     const timed = async () => {
       const started = performance.now();

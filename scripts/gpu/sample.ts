@@ -4,11 +4,13 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import exact from '../../e2e/fixtures/golden/sample.json' with { type: 'json' };
 import quantized from '../../e2e/fixtures/golden/sample-q4.json' with { type: 'json' };
+import type { SelfTest } from '../../src/contract/device.ts';
 import { type OpenedModel, openModel } from '../../src/model/open/open.ts';
 import { nodeFolder } from '../../src/node/folder.ts';
 import { nativeObstacle } from '../../src/runtime/device/native/engine.ts';
 import { createNodeLoader, nodeLoader } from '../../src/runtime/device/ort.node.ts';
 import type { OrtLoader } from '../../src/runtime/device/ort.ts';
+import { openRouted, type RoutedSession } from '../../src/runtime/score/route.ts';
 
 export const GOLDEN = { exact, quantized: quantized.level0 };
 
@@ -42,4 +44,16 @@ export async function withSample<T>(
   } finally {
     await folder.close();
   }
+}
+
+/** A scoring session on this very device. @throws Error where the model ran on another */
+export async function sessionOn(
+  opened: OpenedModel,
+  { kind, loader }: Target,
+  selfTest: SelfTest | null,
+): Promise<RoutedSession> {
+  const routed = await openRouted(opened, loader, kind, async () => selfTest);
+  const { engine, notes } = routed;
+  if (engine.kind !== kind) throw new Error(notes.join(' ') || `It ran on ${engine.name}.`);
+  return routed;
 }

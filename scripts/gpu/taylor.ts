@@ -2,10 +2,9 @@
 // are held against PyTorch's.
 
 import { measureTaylor } from '../../src/runtime/gradients/taylor.ts';
-import { openRouted } from '../../src/runtime/score/route.ts';
 import { atMost } from '../bench/limits.ts';
 import type { Part, PartContext } from './part.ts';
-import { cpuTarget, GOLDEN, GPU, side, type Target, withSample } from './sample.ts';
+import { cpuTarget, GOLDEN, GPU, sessionOn, side, type Target, withSample } from './sample.ts';
 
 /** Of the loss, in nats, and of each score, relative (docs/numerics.md). */
 const TOLERANCE = 1e-5;
@@ -20,17 +19,11 @@ export const taylor: Part = {
   },
 };
 
-async function run(context: PartContext, { kind, loader }: Target): Promise<void> {
+async function run(context: PartContext, target: Target): Promise<void> {
   const { windows, taylor_loss, taylor_abs_wg_linear } = GOLDEN.exact;
-  const name = side(kind);
+  const name = side(target.kind);
   await withSample(context.root, 'onnx/model.onnx', async (opened) => {
-    const { session, engine, notes } = await openRouted(
-      opened,
-      loader,
-      kind,
-      async () => context.selfTest,
-    );
-    if (engine.kind !== kind) throw new Error(notes.join(' ') || `It ran on ${engine.name}.`);
+    const { session, engine } = await sessionOn(opened, target, context.selfTest);
     const { structure } = opened;
     const timed = async () => {
       const started = performance.now();
