@@ -4,7 +4,7 @@
  * Tokens of an n-gram: long enough for two texts rarely to share one by chance. The contamination
  * study of GPT-3 (Brown et al., 2020, appendix C) uses 13 words.
  */
-const OVERLAP_TOKENS = 13;
+export const OVERLAP_TOKENS = 13;
 
 /**
  * Share of the n-grams of a text, one per position, that occur in a calibration window; 0 for a
@@ -17,31 +17,46 @@ export function overlapShare(
   windows: readonly (readonly number[])[],
   n = OVERLAP_TOKENS,
 ): number {
-  const count = ids.length - n + 1;
-  if (count <= 0) return 0;
+  return overlapOf([ids], windows, n);
+}
+
+/** As `overlapShare`, of a text in several lists of ids. */
+export function overlapOf(
+  lists: readonly (readonly number[])[],
+  windows: readonly (readonly number[])[],
+  n = OVERLAP_TOKENS,
+): number {
+  const count = lists.reduce((sum, { length }) => sum + Math.max(0, length - n + 1), 0);
+  if (count === 0) return 0;
   const places = new Map<number, { window: readonly number[]; at: number }[]>();
   for (const window of windows)
     eachHash(window, n, (hash, at) => {
       const known = places.get(hash);
-      if (known) known.push({ window, at });
-      else places.set(hash, [{ window, at }]);
+      if (!known) places.set(hash, [{ window, at }]);
+      else if (!known.some((place) => sameRun(window, at, place.window, place.at, n)))
+        known.push({ window, at });
     });
   let shared = 0;
-  eachHash(ids, n, (hash, at) => {
-    if (places.get(hash)?.some((place) => sameRun(ids, at, place.window, place.at, n))) shared++;
-  });
+  for (const ids of lists)
+    eachHash(ids, n, (hash, at) => {
+      if (places.get(hash)?.some((place) => sameRun(ids, at, place.window, place.at, n))) shared++;
+    });
   return shared / count;
+}
+
+/** A share as messages give it: "12", "3.4", "under 0.1". */
+export function percentWords(share: number): string {
+  const percent = share * 100;
+  return percent < 0.1 ? 'under 0.1' : percent.toFixed(percent < 10 ? 1 : 0);
 }
 
 /** A warning about the overlap, or null when there is none. */
 export function overlapWarning(share: number, n = OVERLAP_TOKENS): string | null {
   if (share <= 0) return null;
-  const percent = share * 100;
-  const shown = percent < 0.1 ? 'under 0.1' : percent.toFixed(percent < 10 ? 1 : 0);
   return (
-    `${shown} % of the ${n}-token sequences of the evaluation text also occur in the calibration ` +
-    'windows: the plan was chosen on text that it is now measured on, so these numbers are too ' +
-    'good.'
+    `${percentWords(share)} % of the ${n}-token sequences of the evaluation text also occur in ` +
+    'the calibration windows: the plan was chosen on text that it is now measured on, so these ' +
+    'numbers are too good.'
   );
 }
 

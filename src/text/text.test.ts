@@ -190,7 +190,9 @@ describe('windows', () => {
 
   it('says when windows are fewer, overlap, or cannot be had', () => {
     const short = ids.slice(0, 300);
-    expect(sampleWindows({ ...request, ids: short }).notes[0]).toContain('overlap');
+    expect(sampleWindows({ ...request, ids: short }).notes[0]).toMatch(/tokens overlap\.$/);
+    const intervals = sampleWindows({ ...request, ids: short, intervals: true });
+    expect(intervals.notes[0]).toMatch(/tokens overlap: intervals come out too narrow\.$/);
     expect(sampleWindows({ ...request, ids: ids.slice(0, 128) })).toMatchObject({
       starts: [0],
       notes: [expect.stringContaining('1 of the 10')],
