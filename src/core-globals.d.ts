@@ -8,6 +8,7 @@ declare class TextDecoder {
 }
 declare const crypto: {
   subtle: { digest(algorithm: 'SHA-256', data: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> };
+  getRandomValues(array: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>;
 };
 /** Bytes that are read only when they are used. */
 declare class Blob {

@@ -5,7 +5,7 @@ import { PAPER_PROTOCOL, QUICK_PROTOCOL, type Stat, statOf } from '../analysis/s
 import type { UsedDevice } from '../contract/device.ts';
 import type { MeasureResult, SpeedSettings, VariantMeasure, Which } from '../contract/speed.ts';
 import { type ErrorReport, EspalierError } from '../errors.ts';
-import { type StepChoice, stepRecords } from '../model/export/steps.ts';
+import { type StepChoice, type StepRecord, stepRecords } from '../model/export/steps.ts';
 import { measureVariants } from '../speed/measure.ts';
 import type { Unit } from '../units.ts';
 import { UsageError } from './args.ts';
@@ -99,7 +99,7 @@ export interface BenchReport {
     graph: string;
     removed: Unit[];
     /** Of the pruned variant, where there are any. */
-    steps?: StepChoice[];
+    steps?: StepRecord[];
     promptIds: number[];
     interleaved: MeasureResult['interleaved'];
   };

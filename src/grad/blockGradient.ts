@@ -80,13 +80,55 @@ export function gradientClass(
   id: string,
 ): GradientClass {
   const { accumulate, limit } = taps;
+  const asked = taps.roles.map(({ weight }) => weight);
+  const found = blockSweep(bound, values, asked);
+  const { forward, ports, reached } = found;
+  const append = accumulate ? appendSums : appendScore;
+  for (const [reading, gradient] of reached) append(forward.b, reading, gradient, limit, ports);
+  const readings = [...reached.keys()];
+  return {
+    main: bindable(forward, bound.program, ports, id),
+    scoring:
+      accumulate && readings.length > 0
+        ? scoringProgram(forward, bound.program, readings, limit, `${id}-scores`)
+        : null,
+    reached: new Map(readings.map(({ weight, floats }) => [weight, forward.b.dims(floats)])),
+    limit,
+    accumulate,
+  };
+}
+
+/**
+ * (residual before the block, gradient after it, sums so far) -> gradient before it, and the sums
+ * of the gradients of these inputs with those of this run added.
+ */
+export function summingGradient(
+  bound: BoundProgram,
+  values: RunValues,
+  parameters: readonly string[],
+  limit: number,
+  id: string,
+): BindableProgram {
+  const { forward, ports, reached } = blockSweep(bound, values, parameters);
+  for (const [reading, gradient] of reached) appendSums(forward.b, reading, gradient, limit, ports);
+  return bindable(forward, bound.program, ports, id);
+}
+
+interface BlockSweep {
+  forward: ForwardGraph;
+  /** The gradient after the block comes in, that before it goes out. */
+  ports: Ports;
+  /** The asked weights on which the block depends. */
+  reached: ReadonlyMap<Reading, Gradient>;
+}
+
+function blockSweep(bound: BoundProgram, values: RunValues, asked: readonly string[]): BlockSweep {
   const residual = soleInput(bound.program, 'residual');
-  const asked = new Set(taps.roles.map(({ weight }) => weight));
-  const forward = forwardGraph(bound, values, [residual], asked);
+  const forward = forwardGraph(bound, values, [residual], new Set(asked));
   const { b } = forward;
   const [y = ''] = forward.outputs;
   const dy = b.declare(b.fresh('dy'), b.value(y));
-  const readings: Reading[] = taps.roles.map(({ weight }) => ({
+  const readings: Reading[] = asked.map((weight) => ({
     weight,
     floats: forward.floats.get(weight) ?? weight,
   }));
@@ -97,22 +139,12 @@ export function gradientClass(
   const ports: Ports = { inputs, outputs: [] };
   const own = gradients.get(residual);
   output(ports, own ? materialised(b, own) : b.zeros(b.dims(residual)), { kind: 'gradient' });
-  const reached = readings.filter(({ floats }) => gradients.has(floats));
-  for (const reading of reached) {
-    const gradient = gradients.get(reading.floats) as Gradient;
-    const append = accumulate ? appendSums : appendScore;
-    append(b, reading, gradient, limit, ports);
+  const reached = new Map<Reading, Gradient>();
+  for (const reading of readings) {
+    const gradient = gradients.get(reading.floats);
+    if (gradient) reached.set(reading, gradient);
   }
-  return {
-    main: bindable(forward, bound.program, ports, id),
-    scoring:
-      accumulate && reached.length > 0
-        ? scoringProgram(forward, bound.program, reached, limit, `${id}-scores`)
-        : null,
-    reached: new Map(reached.map(({ weight, floats }) => [weight, b.dims(floats)])),
-    limit,
-    accumulate,
-  };
+  return { forward, ports, reached };
 }
 
 /** (sums of all parts, weights) -> scores. Floats of stored integers are computed again. */

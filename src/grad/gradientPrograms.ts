@@ -3,17 +3,17 @@
 import { EspalierError } from '../errors.ts';
 import type { BoundProgram, ScorePrograms } from '../model/programs/program.ts';
 import type { Structure } from '../model/structure/structure.ts';
+import { bind } from './bindable.ts';
 import {
   type BlockGradient,
   blockGradient,
   type GradientClass,
   gradientClass,
 } from './blockGradient.ts';
-import type { RunValues } from './forward.ts';
-import { klHead, nllHead } from './head.ts';
+import { lossHead } from './head.ts';
 import { type WeightKind, type WeightRole, weightRoles } from './roles.ts';
-import { type RunShape, sideValues } from './shapes/programInputs.ts';
-import type { Value } from './shapes/value.ts';
+import { Runs, remember, shapeName } from './runs.ts';
+import type { RunShape } from './shapes/programInputs.ts';
 
 export interface GradientPrograms {
   /**
@@ -22,11 +22,6 @@ export interface GradientPrograms {
    * programs may be run by position.
    */
   head(run: RunShape): BoundProgram;
-  /**
-   * (original's last hidden state, plan's, targets) -> (nll of both, KL, top; gradient with respect
-   * to the plan's) of the mean KL(original || plan) over `predictions` positions.
-   */
-  divergenceHead(run: RunShape): BoundProgram;
   /** The gradient of one block: the same object for the same run shape. */
   block(block: number, run: RunShape): BlockGradient;
   /** What is computed otherwise than the model computes it, as phrases to show. */
@@ -61,36 +56,20 @@ export function makeGradientPrograms(
   programs: ScorePrograms,
   options: GradientOptions,
 ): GradientPrograms {
+  const runs = new Runs(programs, options.feedsNibbles);
   const classes = new Map<string, GradientClass>();
   const heads = new Map<string, BoundProgram>();
-  const shapes = new Map<string, ReadonlyMap<string, Value>>();
   const counted = new Map<number, readonly WeightRole[]>();
   const bounds = new Map<string, BlockGradient>();
-  const remember = <K, T>(map: Map<K, T>, key: K, make: () => T): T => {
-    const value = map.get(key) ?? make();
-    map.set(key, value);
-    return value;
-  };
-  const valuesOf = (run: RunShape): RunValues => ({
-    run,
-    sides: remember(shapes, nameOf(run), () => sideValues(programs, run)),
-    stateSize: programs.stateSize,
-    past: programs.staticPast ? run.length : 0,
-    feedsNibbles: options.feedsNibbles,
-  });
-  // Blocks of one class may read different masks, whose contents become part of the program.
-  const contents = new Map<string, number>();
-  const knownSides = (bound: BoundProgram, sides: RunValues['sides']): unknown[] =>
-    [...bound.sides].flatMap(([input, side]) => {
-      const data = sides.get(side)?.data?.join() ?? null;
-      return data === null ? [] : [[input, remember(contents, data, () => contents.size)]];
-    });
+  const loss = { kl: 0, weight: 1 / options.predictions, parameters: [], limit: 0 };
   const head = (run: RunShape): BoundProgram =>
-    remember(heads, nameOf(run), () =>
-      inPlace('the head', () => nllHead(programs.head, valuesOf(run), options.predictions)),
+    remember(heads, shapeName(run), () =>
+      inPlace('the head', () =>
+        bind(lossHead(programs.head, runs.values(run), loss), programs.head),
+      ),
     );
   const block = (at: number, run: RunShape): BlockGradient =>
-    remember(bounds, `${at} ${nameOf(run)}`, () => inPlace(`block ${at}`, () => made(at, run)));
+    remember(bounds, `${at} ${shapeName(run)}`, () => inPlace(`block ${at}`, () => made(at, run)));
   const made = (at: number, run: RunShape): BlockGradient => {
     const bound = programs.blocks[at];
     if (!bound) throw new EspalierError('bug', `There is no block ${at}.`);
@@ -98,44 +77,44 @@ export function makeGradientPrograms(
       weightRoles(structure, bound, at).filter(({ kind }) => options.kinds.includes(kind)),
     );
     const { id } = bound.program;
-    const values = valuesOf(run);
     const weights = roles.map(({ weight }) => weight);
-    const key = JSON.stringify([id, nameOf(run), weights, knownSides(bound, values.sides)]);
+    const key = JSON.stringify([runs.key(bound, run), weights]);
     const shared = remember(classes, key, () =>
       gradientClass(
         bound,
-        values,
+        runs.values(run),
         { roles, accumulate: options.accumulate, limit: options.maxBufferBytes },
-        `gradient-${id}-${nameOf(run)}-${classes.size}`,
+        `gradient-${id}-${shapeName(run)}-${classes.size}`,
       ),
     );
     return blockGradient(shared, bound, roles);
   };
   return {
     head,
-    divergenceHead: (run) =>
-      remember(heads, `kl ${nameOf(run)}`, () =>
-        inPlace('the head', () => klHead(programs.compare, valuesOf(run), options.predictions)),
-      ),
     block,
     notes: notesOf(programs),
     get obstacle() {
-      try {
+      return obstacleOf(() => {
         head(options.run);
         for (const at of programs.blocks.keys()) block(at, options.run);
-        return null;
-      } catch (error) {
-        if (error instanceof EspalierError && error.code !== 'bug') return error;
-        throw error;
-      }
+      });
     },
   };
 }
 
-const nameOf = ({ rows, length }: RunShape): string => `${rows}x${length}`;
+/** What `make` refuses, or null. */
+export function obstacleOf(make: () => void): EspalierError | null {
+  try {
+    make();
+    return null;
+  } catch (error) {
+    if (error instanceof EspalierError && error.code !== 'bug') return error;
+    throw error;
+  }
+}
 
 /** Says in which part of the model an operator stands in the way. */
-function inPlace<T>(where: string, make: () => T): T {
+export function inPlace<T>(where: string, make: () => T): T {
   try {
     return make();
   } catch (error) {
@@ -152,12 +131,16 @@ function inPlace<T>(where: string, make: () => T): T {
 const NOTES: readonly (readonly [operators: readonly string[], note: string])[] = [
   [
     ['DynamicQuantizeLinear', 'QuantizeLinear', 'com.microsoft.DynamicQuantizeMatMul'],
-    'int8 products computed in float',
+    'int8 products are computed in float',
   ],
-  [['com.microsoft.MoE', 'com.microsoft.QMoE', 'NonZero'], 'every expert computed for every token'],
+  [
+    ['com.microsoft.MoE', 'com.microsoft.QMoE', 'NonZero'],
+    'every expert is computed for every token',
+  ],
 ];
 
-function notesOf({ blocks, head }: ScorePrograms): string[] {
+/** What the gradients of these programs compute otherwise than the programs, as phrases. */
+export function notesOf({ blocks, head }: ScorePrograms): string[] {
   const used = new Set([...blocks, head].flatMap(({ program }) => Object.keys(program.ops)));
   return NOTES.filter(([operators]) => operators.some((op) => used.has(op))).map(
     ([, note]) => note,

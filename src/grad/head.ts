@@ -1,81 +1,75 @@
-// Gradients of the loss with respect to the last hidden state, through the head's own nodes; no
-// (B, S, V) tensor leaves the program. N = predicted positions of all windows together.
+// Loss and gradients of the head, through its own nodes; no (B, S, V) tensor leaves the program.
 
 import { EspalierError } from '../errors.ts';
 import type { BoundProgram, ProgramOutput } from '../model/programs/program.ts';
 import { DataType, type Node } from '../onnx/graph.ts';
-import { type BindableProgram, bind, bindable, soleInput } from './bindable.ts';
+import { type BindableProgram, bindable, soleInput } from './bindable.ts';
 import type { Builder } from './build/builder.ts';
 import { type ForwardGraph, forwardGraph, type RunValues } from './forward.ts';
-import { materialised, sweep } from './sweep.ts';
-import { output, type Ports } from './taps.ts';
+import { type Gradient, materialised, sweep } from './sweep.ts';
+import { appendSums, output, type Ports } from './taps.ts';
 
-/**
- * (h (B, S, C), targets (B, S - 1)) -> (nll (B, S - 1), dL/dh (B, S, C)) of the loss
- * L = sum(nll) / N, where N may be more than this run has: dL/dlogits = (softmax - onehot) / N.
- * @param head the head of the score programs, in float32.
- */
-export function nllHead(head: BoundProgram, values: RunValues, predictions: number): BoundProgram {
-  const residual = soleInput(head.program, 'residual');
-  const forward = forwardGraph(head, values, [residual], new Set());
-  const { b } = forward;
-  const { logits, probability, picked } = softmaxOf(forward, forward.outputs[0] ?? '');
-  const p = probability();
-  const hit = hits(b, picked, b.dims(logits).at(-1) ?? 0);
-  const d = b.where(hit, b.shift(p, -1), p);
-  return withGradient(forward, head, residual, logits, b.scale(d, 1 / predictions));
+/** L = sum over positions of w ((1 - kl) nll + kl KL(original || plan)). */
+export interface HeadLoss {
+  /** Share of KL, 0 to 1. */
+  kl: number;
+  /** w: the same for every position, or fed for each. */
+  weight: number | 'fed';
+  /** Inputs whose gradients are summed over runs. */
+  parameters: readonly string[];
+  /** Largest piece of such a gradient, in bytes. */
+  limit: number;
 }
 
 /**
- * (h of the original, h of the plan, targets) -> (what the comparison gives, dL/dh of the plan) of
- * the loss L = sum(KL(original || plan)) / N: dL/dlogits = (softmax of the plan - softmax of the
- * original) / N.
- * @param compare the comparing head of the score programs, in float32.
+ * (hidden state h, targets, loss weights, sums so far) -> (nll (B, S - 1), dL/dh (B, S, C), sums):
+ * dL/dlogits = w (softmax - (1 - kl) onehot - kl softmax of the original). With KL the head is the
+ * comparing one: it reads the state of the original too, h is the plan's, and KL (B, S - 1) comes
+ * out as well.
+ * @param head of the score programs, or comparing, in float32.
  */
-export function klHead(
-  compare: BoundProgram,
-  values: RunValues,
-  predictions: number,
-): BoundProgram {
-  const residual = soleInput(compare.program, 'other-residual');
-  const forward = forwardGraph(compare, values, [residual], new Set());
-  const { b } = forward;
-  const output = (value: string): string => {
-    const at = compare.program.outputs.findIndex(
-      ({ target }) => target.kind === 'compared' && target.value === value,
-    );
+export function lossHead(head: BoundProgram, values: RunValues, loss: HeadLoss): BindableProgram {
+  const { kl, weight, parameters, limit } = loss;
+  const compares = kl > 0;
+  const residual = soleInput(head.program, compares ? 'other-residual' : 'residual');
+  const forward = forwardGraph(head, values, [residual], new Set(parameters));
+  const { b, known } = forward;
+  const outputOf = (kept: (target: ProgramOutput['target']) => boolean): string => {
+    const at = head.program.outputs.findIndex(({ target }) => kept(target));
     return forward.outputs[at] ?? '';
   };
-  const teacher = softmaxOf(forward, output('nll'));
-  const student = softmaxOf(forward, output('nll-other'));
-  const d = b.sub(student.probability(), teacher.probability());
-  return withGradient(forward, compare, residual, student.logits, b.scale(d, 1 / predictions));
+  const compared = (value: string): string =>
+    outputOf((target) => target.kind === 'compared' && target.value === value);
+  const nll = compares ? compared('nll-other') : outputOf(({ kind }) => kind === 'nll');
+  const { logits, probability, picked } = softmaxOf(forward, nll);
+  let d = probability();
+  if (compares) d = b.sub(d, b.scale(softmaxOf(forward, compared('nll')).probability(), kl));
+  if (kl < 1) {
+    const hit = hits(b, picked, b.dims(logits).at(-1) ?? 0);
+    d = b.where(hit, b.shift(d, kl - 1), d);
+  }
+  const ports: Ports = { inputs: [], outputs: [] };
+  const seed = weighted(b, d, weight, ports);
+  output(ports, nll, { kind: 'nll' });
+  if (compares) output(ports, compared('kl'), { kind: 'compared', value: 'kl' });
+  const leaves = [residual, ...parameters];
+  const found = sweep(b, { seeds: new Map([[logits, seed]]), leaves, known });
+  const own = found.get(residual);
+  output(ports, own ? materialised(b, own) : b.zeros(b.dims(residual)), { kind: 'gradient' });
+  for (const name of parameters)
+    if (found.has(name))
+      appendSums(b, { weight: name, floats: name }, found.get(name) as Gradient, limit, ports);
+  const [rows, length] = b.dims(residual);
+  return bindable(forward, head.program, ports, `gradient-${head.program.id}-${rows}x${length}`);
 }
 
-function withGradient(
-  forward: ForwardGraph,
-  head: BoundProgram,
-  residual: string,
-  logits: string,
-  d: string,
-): BoundProgram {
-  const { b, known } = forward;
-  const found = sweep(b, { seeds: new Map([[logits, d]]), leaves: [residual], known });
-  const own = found.get(residual);
-  const kept: ProgramOutput[] = head.program.outputs.map((one, k) => ({
-    ...one,
-    name: forward.outputs[k] ?? one.name,
-  }));
-  const ports: Ports = { inputs: [], outputs: kept };
-  output(ports, own ? materialised(b, own) : b.zeros(b.dims(residual)), { kind: 'gradient' });
-  const [rows, length] = b.dims(residual);
-  const made: BindableProgram = bindable(
-    forward,
-    head.program,
-    ports,
-    `gradient-${head.program.id}-${rows}x${length}`,
-  );
-  return bind(made, head);
+/** d of (B, S - 1, V) times the weight of each position. */
+function weighted(b: Builder, d: string, weight: HeadLoss['weight'], ports: Ports): string {
+  if (weight !== 'fed') return b.scale(d, weight);
+  const [rows = 0, count = 0] = b.dims(d);
+  const name = b.declare(b.fresh('weights'), { type: DataType.float, dims: [rows, count] });
+  ports.inputs.push({ name, type: 'float32', source: { kind: 'loss-weights' } });
+  return b.mul(d, b.reshape(name, [rows, count, 1]));
 }
 
 /** The nodes of a negative log-likelihood, as nll.ts appends them. */

@@ -1,7 +1,7 @@
 // Which weights of a block's program count for criteria, of which kind they are, and which half of
 // the block reads them.
 
-import { type CountedTensor, countedTensors } from '../model/criteria/linear.ts';
+import { type CountedTensor, countedTensors, headTensors } from '../model/criteria/linear.ts';
 import type { BoundProgram, WeightRef } from '../model/programs/program.ts';
 import { remembered } from '../model/structure/remembered.ts';
 import type { Structure } from '../model/structure/structure.ts';
@@ -18,40 +18,78 @@ export type WeightKind = 'linear' | 'norm' | 'bias';
 export interface WeightRole {
   /** Input of the block's program, or a constant inside it. */
   weight: string;
-  /** Its name in the model, for messages. */
+  /** The stored tensor, by name. */
   name: string;
   kind: WeightKind;
   /** The half of the block that reads it; null where the block has no halves. */
   sublayer: Sublayer | null;
 }
 
-const counted = remembered(countedTensors);
+export interface ReadWeight extends WeightRole {
+  /** All blocks that read it. */
+  blocks: ReadonlySet<number>;
+}
+
+const countedInBlocks = remembered(countedTensors);
+const countedInHead = remembered(headTensors);
 
 /**
  * The weights of one block that have gradients. Linear matrices and norm vectors are those that
  * magnitudes count, so that criteria agree about what a block consists of.
+ * @param block its number; the number of all blocks stands for the head.
  * @throws EspalierError `unsupported-op` as `countedTensors`
  */
 export function weightRoles(
   structure: Structure,
   bound: BoundProgram,
   block: number,
-): WeightRole[] {
+): ReadWeight[] {
+  const counted = block < structure.blocks.length ? countedInBlocks : countedInHead;
   const own = counted(structure).filter(({ blocks }) => blocks.has(block));
-  const kinds = new Map(own.map(({ tensor, kind }) => [keyOf(tensor.data), kind]));
   const { graph } = programModel(bound.program);
   const scales = new Set(
     graph.nodes.flatMap(({ op, inputs }) => (SCALED.has(op) ? inputs.slice(1, 4) : [])),
   );
-  const roles: WeightRole[] = [...bound.weights].flatMap(([weight, ref]) => {
+  const roles: ReadWeight[] = [...bound.weights].flatMap(([weight, ref]) => {
     const isBias = isVector(ref) && !scales.has(weight);
-    const kind = kinds.get(keyOf(stored(ref.data))) ?? (isBias ? 'bias' : null);
+    const found = countedAs(structure, ref, own);
+    const kind = found?.kind ?? (isBias ? 'bias' : null);
     if (kind === null) return [];
-    return [{ weight, name: ref.name, kind, sublayer: sublayerOf(structure, block, ref.name) }];
+    const sublayer = sublayerOf(structure, block, ref.name);
+    const name = found?.tensor.name || ref.name;
+    return [{ weight, name, kind, sublayer, blocks: found?.blocks ?? new Set([block]) }];
   });
   const constants = [...graph.initializers.values()];
   return [...roles, ...inside(structure, constants, block, own)];
 }
+
+/**
+ * The counted tensor that a weight of a program is: the same bytes of the file, or, where other
+ * values have been put in their place, the one of its name.
+ */
+function countedAs(
+  structure: Structure,
+  { name, data }: WeightRef,
+  among: readonly CountedTensor[],
+): CountedTensor | null {
+  const key = keyOf(stored(data));
+  const [same] = among.filter(({ tensor }) => keyOf(tensor.data) === key);
+  if (same) return same;
+  const from = storedName(structure, name);
+  return among.find(({ tensor }) => tensor.name === from) ?? null;
+}
+
+/** The initializer that a value is, through operators that leave its elements as they are. */
+function storedName({ graph, producer }: Structure, value: string): string {
+  let name = value;
+  for (;;) {
+    const node = graph.nodes[producer.get(name) ?? -1];
+    if (graph.initializers.has(name) || !node || !ALIASES.has(node.op)) return name;
+    name = node.inputs[0] ?? '';
+  }
+}
+
+const ALIASES: ReadonlySet<string> = new Set(['Identity', 'Reshape']);
 
 /** Operators whose further operands are scales and zero points of a matrix. */
 const SCALED: ReadonlySet<string> = new Set(['DequantizeLinear', 'MatMulNBits']);
@@ -74,15 +112,16 @@ function inside(
   constants: readonly Tensor[],
   block: number,
   own: readonly CountedTensor[],
-): WeightRole[] {
+): ReadWeight[] {
   const small = own.filter(({ tensor }) => tensor.data instanceof Uint8Array);
   return constants.flatMap((constant) => {
     const isFloat = constant.type === DataType.float || constant.type === DataType.double;
     const found = isFloat ? small.find(({ tensor }) => sameContent(tensor, constant)) : undefined;
     if (!found) return [];
+    const { kind, blocks } = found;
     const { name } = found.tensor;
     const sublayer = sublayerOf(structure, block, name);
-    return [{ weight: constant.name, name, kind: found.kind, sublayer }];
+    return [{ weight: constant.name, name, kind, sublayer, blocks }];
   });
 }
 
@@ -97,7 +136,7 @@ function sameContent(a: Tensor, b: Tensor): boolean {
 /** The half of a block in which a stored value is read first, through constants if need be. */
 function sublayerOf(structure: Structure, block: number, value: string): Sublayer | null {
   const { graph, blocks, constants, region } = structure;
-  if (blocks[block]?.mid === null) return null;
+  if ((blocks[block]?.mid ?? null) === null) return null;
   const halves = feedForwardNodes(structure);
   const from = new Set([value]);
   for (const [position, node] of graph.nodes.entries()) {

@@ -112,18 +112,20 @@ export class BytesReader {
   open(data: Bytes): Required<ByteSource> {
     if (data instanceof Uint8Array) return memorySource(data);
     if ('file' in data) return windowOf(openFile(this.folder, data.file), data);
-    return windowOf(this.computation(data.from), data);
+    return windowOf(this.kept(data.from), data);
   }
 
-  private computation(from: Derivation): ByteSource {
+  /** What a computation reads is kept with it, and does not count as opened. */
+  private computation({ transform, parameters, sources, label }: Derivation): ByteSource {
+    const opened = sources.map((data) =>
+      'from' in data ? windowOf(this.computation(data.from), data) : this.open(data),
+    );
+    return this.lookUp(transform).open(opened, parameters, label);
+  }
+
+  private kept(from: Derivation): ByteSource {
     const key = derivationKey(from);
-    const source =
-      this.opened.get(key) ??
-      this.lookUp(from.transform).open(
-        from.sources.map((data) => this.open(data)),
-        from.parameters,
-        from.label,
-      );
+    const source = this.opened.get(key) ?? this.computation(from);
     this.opened.delete(key);
     this.opened.set(key, source);
     for (const oldest of this.opened.keys()) {

@@ -2,9 +2,13 @@
 // produces any range of it in bounded memory.
 
 import { EspalierError } from '../errors.ts';
-import { blockwiseLength, blockwiseSource } from './blockwise.ts';
 import { HALF_MAX, narrowed, widened } from './half.ts';
 import type { ByteSource, Derivation } from './source.ts';
+import { blockwiseLength, blockwiseSource } from './transforms/dequantise.ts';
+import { linearLength, linearQuantised, linearValues } from './transforms/linear.ts';
+import { lowRankSource } from './transforms/lowRank.ts';
+import { quantisedLength, quantisedSource } from './transforms/quantise.ts';
+import { transposedSource } from './transforms/transpose.ts';
 
 type Parameters = Derivation['parameters'];
 
@@ -79,10 +83,33 @@ const TRANSFORMS = {
   }),
   /** Exact. */
   'float16-to-float32': perElement({ from: 2, to: 4, convert: widened }),
-  /** The weights of MatMulNBits as they are multiplied with, (N, K); see blockwise.ts. */
+  /** As they are: bytes in memory that are written beside the graph like other weights. */
+  'as-they-are': perElement({ from: 1, to: 1, convert: (bytes) => bytes.slice() }),
+  /** The weights of MatMulNBits as they are multiplied with, (N, K); see dequantise.ts. */
   'blockwise-to-float32': {
     length: (_, parameters) => blockwiseLength(parameters),
     open: blockwiseSource,
+  },
+  /** The weights of MatMulNBits, its scales and its zero points, of (N, K); see quantise.ts. */
+  'float32-to-blockwise': {
+    length: (_, parameters) => quantisedLength(parameters),
+    open: quantisedSource,
+  },
+  /** The integers of DequantizeLinear as float32, and back; see linear.ts. */
+  'linear-to-float32': {
+    length: (_, { rows, columns }) => Number(rows) * Number(columns) * 4,
+    open: linearValues,
+  },
+  'float32-to-linear': {
+    length: (_, parameters) => linearLength(parameters),
+    open: linearQuantised,
+  },
+  /** A float32 matrix with a product of two thin ones added; see lowRank.ts. */
+  'low-rank-added': { length: ([bytes = 0]) => bytes, open: lowRankSource },
+  /** float32 (rows, columns) as (columns, rows); see transpose.ts. */
+  transposed: {
+    length: ([bytes = 0]) => bytes,
+    open: (sources, parameters, label) => transposedSource(sources, parameters, label),
   },
 } satisfies Record<string, Transform>;
 

@@ -77,7 +77,12 @@ function inputValue(
     case 'gradient':
       return shaped(type, [rows, length, stateSize]);
     case 'weight-gradient':
+    case 'parameter':
       return shaped(type, source.dims);
+    case 'loss-weights':
+      return shaped(type, [rows, length - 1]);
+    case 'dropout-mask':
+      return shaped(type, [rows, length, source.width]);
     case 'side': {
       const side = sides.get(bound.sides.get(name) ?? '');
       if (side) return side;

@@ -1,5 +1,5 @@
-// Runs single programs of this room on the wasm build of ONNX Runtime Web, and the forward pass whose
-// states they start from. The backward pass over a model is in runtime/gradients/.
+// Runs single programs of this room on the wasm build of ONNX Runtime Web, and the forward pass
+// whose states they start from. The backward pass over a model is in runtime/gradients/.
 
 import type * as Ort from 'onnxruntime-web/wasm';
 import {
@@ -23,6 +23,9 @@ export interface Env {
   residual?: Ort.Tensor;
   other?: Ort.Tensor;
   gradient?: Ort.Tensor;
+  /** Parameters, sums of their gradients and dropout masks by name. */
+  trained?: ReadonlyMap<string, Ort.Tensor>;
+  lossWeights?: Ort.Tensor;
   sides: Tensors;
 }
 
@@ -126,7 +129,13 @@ export class Driver {
       case 'side':
         return given(env.sides.get(bound.sides.get(name) ?? ''));
       case 'weight-gradient':
-        throw new Error(`${bound.program.id} accumulates gradients: no test here does`);
+        return given(env.trained?.get(source.part));
+      case 'parameter':
+        return given(env.trained?.get(source.parameter));
+      case 'dropout-mask':
+        return given(env.trained?.get(`mask of ${source.parameter}`));
+      case 'loss-weights':
+        return given(env.lossWeights);
       case 'weight': {
         const ref = bound.weights.get(name);
         if (!ref) throw new Error(`${bound.program.id} has no weight ${name}`);

@@ -81,12 +81,20 @@ const SAME_VALUES: ReadonlySet<string> = new Set([
  *   the graph in an unknown way.
  */
 export function countedTensors(structure: Structure): CountedTensor[] {
+  return tensorsOf(structure, (place) => place >= 0 && place < structure.blocks.length);
+}
+
+/** The same of what follows the last block: its `blocks` hold the number of all blocks. */
+export function headTensors(structure: Structure): CountedTensor[] {
+  return tensorsOf(structure, (place) => place === structure.blocks.length);
+}
+
+function tensorsOf(structure: Structure, wanted: (place: number) => boolean): CountedTensor[] {
   const { graph, region, content, constants } = structure;
   const found = new Map<string, CountedTensor>();
   for (const [position, node] of graph.nodes.entries()) {
     const block = region[position]! - 1;
-    if (block < 0 || block >= structure.blocks.length || !node.inputs.some((x) => content.has(x)))
-      continue;
+    if (!wanted(block) || !node.inputs.some((x) => content.has(x))) continue;
     for (const item of operands(node)) {
       const scales = item.quantised ? keyOf(item.quantised.scales.data) : '';
       const key = `${item.kind}\n${keyOf(item.tensor.data)}\n${scales}`;

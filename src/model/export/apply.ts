@@ -2,7 +2,12 @@
 // that the page does not load the code that transforms graphs.
 
 import type { Model } from '../../onnx/graph.ts';
+import { trimGraph } from '../../onnx/trim.ts';
 import { toFloat16 } from '../float16/convert.ts';
+import { healedGraph } from '../healing/healedGraph.ts';
+import { blockOfValues } from '../healing/healedStructure.ts';
+import { changesOfCopy } from '../healing/sameWeights.ts';
+import { changesByWeight } from '../healing/storedWeights.ts';
 import { isGenai, type ModelRoot } from '../open/root.ts';
 import type { Removal } from '../structure/removal.ts';
 import { applyRemoval } from '../structure/remove.ts';
@@ -13,6 +18,8 @@ import type { StepChoice, StepId } from './steps.ts';
 interface StepContext {
   /** The source, before any step. */
   structure: Structure;
+  /** The decoder whose weights a healing names: the source or another copy of it. */
+  named: Structure;
   /** What the removal comes to. */
   removal: Removal;
   /** The folder is one of ONNX Runtime GenAI. */
@@ -32,6 +39,13 @@ type Apply<Id extends StepId> = (
 
 const APPLY: { [Id in StepId]: Apply<Id> } = {
   removal: (_, __, { structure, removal }) => applyRemoval(structure, removal),
+  healing(model, { healing, quantised }, { structure, named, removal }) {
+    const original = new Map([...removal.names].map(([from, to]) => [to, from]));
+    const blockOf = blockOfValues(structure, (value) => original.get(value) ?? value);
+    const changes = changesOfCopy(named, structure, changesByWeight(healing.changes));
+    const { graph } = healedGraph(model.graph, blockOf, changes, quantised);
+    return { ...model, graph: trimGraph(graph) };
+  },
   float16(model, _, { structure, removal, genai }) {
     const now = (name: string): string => removal.names.get(name) ?? name;
     const states = structure.blocks.flatMap((block) => block.states.map(({ input }) => now(input)));
@@ -40,15 +54,21 @@ const APPLY: { [Id in StepId]: Apply<Id> } = {
 };
 
 /**
- * The model that an export writes: the source's after all steps. @throws EspalierError as `Apply`
+ * The model that an export writes: the source's after all steps.
+ * @param source `named`: the decoder whose weights a healing names, where that is another copy
+ * @throws EspalierError as `Apply`
  */
 export function exportedModel(
-  { structure, root }: { structure: Structure; root: Pick<ModelRoot, 'folder'> },
+  {
+    structure,
+    root,
+    named = structure,
+  }: { structure: Structure; root: Pick<ModelRoot, 'folder'>; named?: Structure },
   removal: Removal,
   steps: readonly StepChoice[],
 ): Model {
   const genai = isGenai(root);
-  const context = { structure, removal, genai };
+  const context = { structure, named, removal, genai };
   const apply = (model: Model, choice: StepChoice): Model =>
     (APPLY[choice.step] as Apply<StepId>)(model, choice, context);
   return steps.reduce(apply, structure.model);

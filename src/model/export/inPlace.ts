@@ -4,7 +4,7 @@
 import { EspalierError } from '../../errors.ts';
 import { BytesReader } from '../../onnx/bytes.ts';
 import { encodeModel } from '../../onnx/codec.ts';
-import { isRange, type Model } from '../../onnx/graph.ts';
+import { isRange, type Model, type Tensor } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
 import { innerRanges } from './layout.ts';
 
@@ -13,14 +13,16 @@ const INNER_LIMIT_BYTES = 2 ** 30;
 
 /**
  * The bytes of a graph file whose external data are the files of the folder, graph files among
- * them, named by their paths from its top.
+ * them, named by their paths from its top; computed tensors lie in it.
  * @throws EspalierError as `readInner`
  */
 export async function encodeInPlace(
   model: Model,
   folder: Folder,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const inner = await readInner(model, folder);
+  const { initializers } = model.graph;
+  const computed = [...initializers.values()].filter(({ data }) => 'from' in data);
+  const inner = await readInner(model, folder, computed);
   const bytes = encodeModel(model, (tensor, data, owner) => {
     const read = inner.get(tensor);
     if (read) return read;
@@ -32,14 +34,18 @@ export async function encodeInPlace(
 }
 
 /**
- * The bytes of constants that are no initializers, by tensor.
+ * The bytes of constants that are no initializers, and of `more` tensors, by tensor.
  * @throws EspalierError `unsupported-graph` beyond 1 GiB; `missing-file`
  */
-export async function readInner(model: Model, folder: Folder): Promise<Map<object, Uint8Array>> {
+export async function readInner(
+  model: Model,
+  folder: Folder,
+  more: readonly Tensor[] = [],
+): Promise<Map<object, Uint8Array>> {
   const reader = new BytesReader(folder);
   const found = new Map<object, Uint8Array>();
   let total = 0;
-  for (const tensor of innerRanges(model.graph)) {
+  for (const tensor of [...innerRanges(model.graph), ...more]) {
     total += tensor.data.length;
     if (total > INNER_LIMIT_BYTES) {
       throw new EspalierError(

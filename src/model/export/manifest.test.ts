@@ -144,7 +144,8 @@ describe('a pruned export', () => {
   for (const row of runnable) {
     it(`${row.folder}: ONNX Runtime opens it and gives the golden logits`, () =>
       withFixture(row.folder, row.file, async (opened) => {
-        for (const { removed, promptIds, top8, refused } of golden(row.folder).pruned.slice(0, 5)) {
+        // Without the first block, the last, and two inner ones.
+        for (const { removed, promptIds, top8, refused } of golden(row.folder).pruned.slice(2, 5)) {
           if (refused) continue;
           const manifest = await exportManifest(opened, removed, { app: 'test' });
           const root = await write(manifest, opened.folder, `${row.folder}-${removed.join('-')}`);

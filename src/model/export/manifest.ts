@@ -11,6 +11,7 @@ import { isDataOf } from '../graphs/choices.ts';
 import { filesOfGraph } from '../graphs/components.ts';
 import type { ModelGraphs } from '../graphs/decoders.ts';
 import { namedFiles } from '../graphs/genai.ts';
+import { requireAlike } from '../healing/healedGraph.ts';
 import { isGenai, type ModelRoot, withinTop } from '../open/root.ts';
 import { MAX_CONFIG_BYTES, type ModelConfig } from '../structure/config.ts';
 import { planRemoval, type Removal } from '../structure/removal.ts';
@@ -31,6 +32,7 @@ import {
   retypedValues,
 } from './facts.ts';
 import { sortFiles } from './files.ts';
+import { requireHealable } from './healed.ts';
 import { identify } from './identity.ts';
 import { readInner } from './inPlace.ts';
 import { dataFileName, layOut } from './layout.ts';
@@ -114,6 +116,7 @@ export async function exportManifest(
       `${options.others.length + 1} precisions cannot all be written as ${writtenDtype(steps)}.`,
       'Write every precision as it is, or one of them in another precision.',
     );
+  await requireHealable(opened, removal.units, steps, options.others?.length ?? 0);
   const sources = [opened, ...(options.others ?? [])];
   const models = sources.flatMap((source) => exportedFiles(source, removed, steps));
   const kind = loaderOf((path) => root.folder.open(path) !== null);
@@ -185,6 +188,7 @@ export async function exportManifest(
     provenance,
     removal,
     steps,
+    fewBits: first.graph.nodes.some(({ op }) => /^(MatMulNBits|DequantizeLinear)$/.test(op)),
     others: (options.others ?? []).map((other) => withinTop(root, other.graphPath)),
     ...loading,
     embeddings: first.embedsInput ? first.tokenInput : null,
@@ -224,10 +228,16 @@ export function exportedFiles(
   steps: readonly StepChoice[],
 ): ExportedFile[] {
   const genai = isGenai(root);
+  const [{ copies: named }] = decoders;
   return decoders.map((file) => {
-    const copies = file.copies.map((structure) =>
-      exportedModel({ structure, root }, planRemoval(structure, removed), steps),
-    );
+    const after = (some: readonly StepChoice[]): Model[] =>
+      file.copies.map((structure) =>
+        exportedModel({ structure, root, named: named[0]! }, planRemoval(structure, removed), some),
+      );
+    // Before they are converted: a copy may compute a weight's product in another precision.
+    const healed = steps.findIndex(({ step }) => step === 'healing') + 1;
+    if (healed > 0) requireAlike(after(steps.slice(0, healed)).map(({ graph }) => graph));
+    const copies = after(steps);
     return {
       path: exportedGraph(withinTop(root, file.path), steps, genai),
       model: file.assemble(copies),

@@ -7,7 +7,7 @@ import type { Sublayer, Unit } from '../../units.ts';
 import type { Identity } from './identity.ts';
 import { block, Field, unit } from './provenanceCheck.ts';
 import { readStudy, type StudyRecord } from './provenanceStudy.ts';
-import { readStep, type StepChoice } from './steps.ts';
+import { readStep, type StepRecord } from './steps.ts';
 
 /** Name of the file within an exported folder. */
 export const PROVENANCE_FILE = 'espalier.json';
@@ -67,6 +67,13 @@ interface ScoreRecord {
   costRatio: number | null;
 }
 
+interface PlanRecord {
+  removed: Unit[];
+  /** Id of the healing that it was measured with; absent without one. */
+  healing?: string | undefined;
+  seconds: number;
+}
+
 export interface Provenance {
   /** Version of the application that wrote the export. */
   app: string;
@@ -85,14 +92,14 @@ export interface Provenance {
   parts?: Sublayer[][];
   score: ScoreRecord | null;
   /** Measured NLL of this plan on the same windows. */
-  plan: (MeasureRecord & { removed: Unit[]; seconds: number }) | null;
+  plan: (MeasureRecord & PlanRecord) | null;
   /**
    * Other criteria, the path of the search and evaluations on other texts; absent when there are
    * none.
    */
   study?: StudyRecord;
   /** What was done to the model after the removal, in order; absent when nothing was. */
-  steps?: StepChoice[];
+  steps?: StepRecord[];
   /** Names and versions of what computed the numbers. */
   versions: Record<string, string>;
 }
@@ -149,6 +156,7 @@ export function readProvenance(text: string): Provenance {
     plan: root.at('plan').optional((plan) => ({
       ...readMeasure(plan),
       removed: plan.at('removed').list(unit(numBlocks)),
+      ...plan.at('healing').optional((id) => ({ healing: id.string() })),
       seconds: plan.at('seconds').number(),
     })),
     ...(study ? { study } : {}),

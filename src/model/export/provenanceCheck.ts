@@ -41,6 +41,13 @@ export class Field {
     return this.#is('a number', (v): v is number => typeof v === 'number').value;
   }
 
+  /** A setting of any plain kind. */
+  scalar(): number | string | boolean {
+    return this.#is('a number, a string, true or false', (v): v is number | string | boolean =>
+      ['number', 'string', 'boolean'].includes(typeof v),
+    ).value;
+  }
+
   /** A whole number of 0 or more. */
   count(): number {
     return this.#is('a whole number', (v): v is number => Number.isInteger(v) && (v as number) >= 0)

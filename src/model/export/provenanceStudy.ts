@@ -21,6 +21,8 @@ export interface EvaluationRecord {
   text: string;
   textSha256: string;
   removed: Unit[];
+  /** Id of the healing that the plan was evaluated with; absent without one. */
+  healing?: string;
   segment: number;
   stride: number | null;
   bos: 'none' | 'every';
@@ -67,6 +69,7 @@ function readCriterion(field: Field, numBlocks: number): CriterionRecord {
 
 function readEvaluation(field: Field, numBlocks: number): EvaluationRecord {
   const removed = field.at('removed').list(unit(numBlocks));
+  const healing = field.at('healing').optional((id) => id.string());
   // Null is no plan, or a plan whose value is infinite.
   const ofPlan = (key: string): number | null =>
     removed.length === 0 ? null : field.at(key).numberOrInfinity();
@@ -74,6 +77,7 @@ function readEvaluation(field: Field, numBlocks: number): EvaluationRecord {
     text: field.at('text').string(),
     textSha256: field.at('textSha256').string(),
     removed,
+    ...(healing !== null && { healing }),
     segment: field.at('segment').count(),
     stride: field.at('stride').optional((stride) => stride.count()),
     bos: field.at('bos').oneOf(['none', 'every']),

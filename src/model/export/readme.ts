@@ -3,6 +3,7 @@
 import { formatUnits, sublayerOf, sublayerUnits, type Unit, wholeBlocks } from '../../units.ts';
 import type { GraphComponent } from '../open/summary.ts';
 import type { Removal } from '../structure/removal.ts';
+import { code, escapedTitle, listed } from './markdown.ts';
 import type { Provenance } from './provenance.ts';
 import { type StepChoice, stepOf } from './steps.ts';
 import { genaiCode, type Loader, transformersJsCode } from './usage.ts';
@@ -19,6 +20,8 @@ export interface ReadmeFacts {
   removal: Pick<Removal, 'units' | 'after' | 'remaining' | 'complete' | 'renumbering'>;
   /** What was done, removal first. */
   steps: readonly StepChoice[];
+  /** The source has matrices of 4 or 8 bits. */
+  fewBits: boolean;
   /** Path of the decoder graph within the export. */
   graph: string;
   /** Paths of the other precisions that lost the same blocks. */
@@ -51,10 +54,10 @@ export function exportReadme(facts: ReadmeFacts): string {
     `left${complete ? '' : `, ${after.length} of them with attention`}.`;
   return `${[
     README_MARK,
-    `# ${title(source.name)}, depth-pruned`,
+    `# ${escapedTitle(source.name)}, depth-pruned`,
     `This is ${code(source.name)} (${code(source.family)}, ${source.numBlocks} blocks) ` +
       `${units.length > 0 ? `without ${inWords(units)}` : 'with nothing removed'}: ${left} ` +
-      `${weights(facts.steps)} Blocks are numbered from 0, as in the source.`,
+      `${weights(facts)} Blocks are numbered from 0, as in the source.`,
     [
       '## Source',
       '',
@@ -62,6 +65,7 @@ export function exportReadme(facts: ReadmeFacts): string {
       `* plan: ${code(formatUnits(units) || 'none')}`,
       '* scores, settings and everything else that is known: `espalier.json`',
     ].join('\n'),
+    ...facts.steps.map((choice) => stepOf(choice).section?.(choice) ?? ''),
     componentsSection(facts),
     complete ? '' : sublayersSection(facts),
     remarksSection(facts),
@@ -77,19 +81,19 @@ function componentsSection({ graph, others, components, leftOut }: ReadmeFacts):
   const sentences = [
     ...(others.length > 0
       ? [
-          `The same blocks are gone from ${list([graph, ...others].map(code))}, which are one ` +
+          `The same blocks are gone from ${listed([graph, ...others].map(code))}, which are one ` +
             'model in several precisions.',
         ]
       : []),
     ...(along.length > 0
       ? [
-          `Blocks were removed from the decoder alone; ${list(along)} ` +
+          `Blocks were removed from the decoder alone; ${listed(along)} ` +
             `${along.length > 1 ? 'are' : 'is'} as in the source.`,
         ]
       : []),
     ...(leftOut.length > 0
       ? [
-          `Not in this folder: ${list(leftOut.map(code))}, ` +
+          `Not in this folder: ${listed(leftOut.map(code))}, ` +
             `${leftOut.length > 1 ? 'graphs' : 'a graph'} of the source that ` +
             `${leftOut.length > 1 ? 'were' : 'was'} not pruned.`,
         ]
@@ -99,8 +103,8 @@ function componentsSection({ graph, others, components, leftOut }: ReadmeFacts):
 }
 
 /** What became of the weights that are left. */
-function weights(steps: readonly StepChoice[]): string {
-  const done = steps.flatMap((choice) => stepOf(choice).describe(choice) ?? []);
+function weights({ steps, fewBits }: ReadmeFacts): string {
+  const done = steps.flatMap((choice) => stepOf(choice).describe(choice, fewBits) ?? []);
   if (steps.some((choice) => stepOf(choice).trains)) return done.join(' ');
   return done.length > 0
     ? `${done.join(' ')} Nothing was retrained.`
@@ -114,10 +118,10 @@ function inWords(removed: readonly Unit[]): string {
       ? []
       : [
           `${what}${units.length > 1 ? 'blocks' : 'block'} ` +
-            `${list(units.map((unit) => String(Number.parseInt(String(unit), 10))))}`,
+            `${listed(units.map((unit) => String(Number.parseInt(String(unit), 10))))}`,
         ];
   const sublayers = sublayerUnits(removed);
-  return list([
+  return listed([
     ...of(wholeBlocks(removed), ''),
     ...of(
       sublayers.filter((unit) => sublayerOf(unit) === 'attn'),
@@ -128,10 +132,6 @@ function inWords(removed: readonly Unit[]): string {
       'the feed-forward of ',
     ),
   ]);
-}
-
-function list(words: readonly string[]): string {
-  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
 }
 
 /** What no config can say: blocks that lost a sublayer. */
@@ -236,17 +236,4 @@ function usage(facts: ReadmeFacts): string {
     ].join('\n');
   }
   return plain;
-}
-
-/** A name as code: no backtick or line end of it reaches the Markdown. */
-function code(text: string): string {
-  return `\`${plainText(text)}\``;
-}
-
-function title(text: string): string {
-  return plainText(text).replace(/[\\*_[\]<>#]/g, '\\$&');
-}
-
-function plainText(text: string): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}`]/gu, ' ').slice(0, 200);
 }

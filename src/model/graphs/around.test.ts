@@ -81,7 +81,7 @@ function wrapped(model: Model): Model {
 }
 
 describe('a merged decoder with nodes around the If', () => {
-  it('has branches with the same inputs and outputs, and is chosen the other way by Not', async () => {
+  it('has branches with the same inputs and outputs; Not turns the choice round', async () => {
     const model = await modelOf('merged-opt-fp32');
     const plain = findMerged(model)!;
     const around = wrapped(model);

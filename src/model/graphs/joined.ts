@@ -36,8 +36,8 @@ export function joinEmbedding(embedding: Model, decoder: Model, tokens: string):
       continue;
     }
     const name = `${PREFIX}${input.name}`;
-    shapes.push([`${name}/shape`, zeroRows(input)]);
-    empty.push(zeros(input, `${name}/shape`, name));
+    shapes.push([shapeName(name), zeroRows(input)]);
+    empty.push(zeros(input, shapeName(name), name));
   }
   for (const [output, input] of links) names.set(output, input);
   const renamed = renameValues(embedding.graph, names);
@@ -170,6 +170,16 @@ function freeName(name: string, graph: Graph): string {
   const taken = valuesOf(graph);
   return taken.has(name) ? `${PREFIX}${name}` : name;
 }
+
+/** Whether features of images or sound are taken by a joined graph, which feeds it none. */
+export function feedsNothing({ nodes }: Graph): boolean {
+  return nodes.some(
+    ({ op, inputs, outputs }) =>
+      op === 'ConstantOfShape' && inputs[0] === shapeName(outputs[0] ?? ''),
+  );
+}
+
+const shapeName = (name: string): string => `${name}/shape`;
 
 /** Every open dimension is 0: no images, no sound. */
 function zeroRows({ name, dims }: ValueInfo): number[] {

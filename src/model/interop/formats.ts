@@ -99,6 +99,9 @@ const LAYERS: Readonly<Record<string, string>> = {
   opt: 'model.decoder.layers',
 };
 
+/** Where the blocks are in Transformers, by `model_type`. */
+export const layersPath = (family: string): string => LAYERS[family] ?? 'model.layers';
+
 /** GPT-Neo derives the attention type of its blocks from this list when it is loaded. */
 const GPT_NEO = 'config.attention_types = [[[kind], 1] for kind in config.attention_layers]\n';
 
@@ -118,7 +121,7 @@ export function huggingFaceSnippet(
   isPart = false,
 ): string {
   const keep = kept('The Transformers snippet', removed, numBlocks);
-  const path = isPart ? 'layers' : (LAYERS[family] ?? 'model.layers');
+  const path = isPart ? 'layers' : layersPath(family);
   const [parent, list] = [path.slice(0, path.lastIndexOf('.') + 1), path.split('.').at(-1)];
   const owner = isPart ? 'decoder' : `model.${parent}`.replace(/\.$/, '');
   const [loader, files] = isPart
@@ -167,6 +170,20 @@ ${family === 'gpt_neo' ? GPT_NEO : ''}
 model.save_pretrained(target)
 ${files}.from_pretrained(source).save_pretrained(target)
 `;
+}
+
+/**
+ * Loads an adapter in Python.
+ * @param folder of the adapter
+ * @param prunes it belongs to the checkpoint that its script has pruned
+ */
+export function peftSnippet(folder: string, prunes: boolean): string {
+  const base = prunes ? 'FOLDER THAT prune.py HAS WRITTEN' : 'ORIGINAL';
+  return `from peft import PeftModel
+from transformers import AutoModelForCausalLM
+
+base = AutoModelForCausalLM.from_pretrained("${base}")
+model = PeftModel.from_pretrained(base, ${JSON.stringify(folder)})`;
 }
 
 /** The remaining blocks, ascending. */

@@ -61,7 +61,8 @@ export function exportBytes(
     components.some(({ files }) => files.includes(path)),
   );
   const parts = decoders.flatMap((file, k) => {
-    const models = file.copies.map((copy) => modelToExport(copy, root, steps));
+    const named = decoders[0].copies[0]!;
+    const models = file.copies.map((copy) => modelToExport(copy, root, steps, named));
     const model = file.assemble(models);
     const written = exportedGraph(file.path, steps, genai);
     const nameOf = dataFileName(written.slice(written.lastIndexOf('/') + 1), genai);
@@ -209,9 +210,15 @@ function feedForwardValues(structure: Structure): (value: string) => boolean {
 }
 
 /** The model that an export without removals writes; the source itself when that cannot be made. */
-function modelToExport(structure: Structure, root: ModelRoot, steps: readonly StepChoice[]): Model {
+function modelToExport(
+  structure: Structure,
+  root: ModelRoot,
+  steps: readonly StepChoice[],
+  named: Structure,
+): Model {
   try {
-    return exportedModel({ structure, root }, planRemoval(structure, []), exportSteps([], steps));
+    const all = exportSteps([], steps);
+    return exportedModel({ structure, root, named }, planRemoval(structure, []), all);
   } catch (error) {
     if (error instanceof EspalierError && steps.length === 0) return structure.model;
     throw error;

@@ -151,6 +151,12 @@ describe('summaries of the fixtures', () => {
     expect(s.blocks.map((b) => b.kvBytesPerToken)).toEqual([0, 0, 256, 0, 256, 0]);
   });
 
+  it('names the ids that stand for images, where none are fed', async () => {
+    const s = await summaryOf(fixturePath('split-genai-qwen25vl-fp32'));
+    expect(s.placeholders).toEqual([380, 381]);
+    expect((await summaryOf(fixturePath('optimum-llama-fp32'))).placeholders).toBeUndefined();
+  });
+
   it('says what a device cannot do', async () => {
     const codes = async (folder: string): Promise<string[]> =>
       (await summaryOf(fixturePath(folder))).problems.map((p) => p.code);

@@ -13,6 +13,7 @@ import { removalObstacle } from '../structure/removeGraph.ts';
 import { graphSizes } from '../structure/sizes.ts';
 import type { Block, Structure } from '../structure/structure.ts';
 import { exportBytes } from './entries.ts';
+import { placeholderIds } from './placeholders.ts';
 import { findProblems } from './problems.ts';
 import { isGenai, type ModelPlace, type ModelRoot, withinTop } from './root.ts';
 import { stateBytes } from './states.ts';
@@ -62,6 +63,7 @@ export function summarize(
     (w) => w.params > 0 && w.tensor.dims.length > 1 && w.regions.has(0) && w.regions.has(n + 1),
   );
   const { hiddenSize, vocabSize } = config;
+  const placeholders = placeholderIds(structure, config);
   const { canScore, problems } = findProblems(
     { structure, config, summary: { hiddenSize, vocabSize } },
     classes,
@@ -94,6 +96,7 @@ export function summarize(
     })),
     hiddenSize,
     vocabSize,
+    ...(placeholders.length > 0 ? { placeholders } : {}),
     contextLength: config.contextLength,
     declared: declaredBlocks(config, n),
     canScore,

@@ -86,6 +86,8 @@ export interface ModelSummary {
   /** Null when neither the graph nor a config says it. */
   hiddenSize: number | null;
   vocabSize: number | null;
+  /** Token ids that stand for images, video or sound, which a text alone cannot have. */
+  placeholders?: number[];
   /** Longest context the config declares, or null. */
   contextLength: number | null;
   /** What the configs say about single blocks, which other tools read by position. */

@@ -1,13 +1,20 @@
 // A head that runs twice, on the last hidden states of the original and of a plan, and compares the
 // two predictions on the device, so that no (B, S, V) tensor is read back.
 
-import { DataType } from '../../onnx/graph.ts';
+import { DataType, elementCount } from '../../onnx/graph.ts';
 import { renameNode } from '../../onnx/rename.ts';
 import { Appender, appendTokenNll, dropLastPosition, TARGETS } from './nll.ts';
 import { copyNode, type Subgraph } from './subgraph.ts';
+import { SMALL } from './weights.ts';
+
+/** Before the names of the values of the second head, the plan's: weights, results. */
+const OF_OTHER = 'espalier/other/';
 
 /** Name of the second residual stream, the plan's. */
-export const OTHER = 'espalier/other/residual';
+export const OTHER = `${OF_OTHER}residual`;
+
+/** True for the name of a weight of the second head. */
+export const isOfOther = (value: string): boolean => value.startsWith(OF_OTHER);
 
 /** The outputs of the program in order, each (B, S - 1) float32. */
 export const COMPARED = ['nll', 'nll-other', 'kl', 'top'] as const;
@@ -24,9 +31,15 @@ const FLOOR = -1e4;
  * KL(original || plan) = sum p (log p - log q) in nats, and max over V of the sum of both logits
  * minus their maxima, which is 0 exactly where the two share a most likely token.
  * @param residual the value of the residual stream that the head reads.
+ * @param apart the second head has weights of its own (`isOfOther`), the same bytes at first.
  * @returns a new subgraph; `head` stays as it was.
  */
-export function comparisonHead(head: Subgraph, residual: string, opset: number): Subgraph {
+export function comparisonHead(
+  head: Subgraph,
+  residual: string,
+  opset: number,
+  apart = false,
+): Subgraph {
   const subgraph: Subgraph = {
     nodes: head.nodes.map(copyNode),
     inputs: [...head.inputs],
@@ -35,7 +48,7 @@ export function comparisonHead(head: Subgraph, residual: string, opset: number):
   };
   dropLastPosition(subgraph, residual);
   const logits = subgraph.outputs[0] as string;
-  const twin = appendSecondHead(subgraph, residual);
+  const twin = appendSecondHead(subgraph, residual, apart);
   const p = appendTokenNll(new Appender(subgraph, opset, 'espalier/nll'), logits);
   const q = appendTokenNll(new Appender(subgraph, opset, 'espalier/other/nll'), twin(logits));
   const at = new Appender(subgraph, opset, 'espalier/compared');
@@ -64,13 +77,24 @@ export function comparisonHead(head: Subgraph, residual: string, opset: number):
 
 /**
  * Repeats every node that depends on the residual stream for the other stream, with the same
- * weights. Returns a function from a value's name to the name of its second copy.
+ * weights; `apart`, also what depends on weights, with weights of its own, which are the same bytes
+ * until others are bound. Returns a function from a value's name to the name of its second copy.
  */
-function appendSecondHead(subgraph: Subgraph, residual: string): (value: string) => string {
+function appendSecondHead(
+  subgraph: Subgraph,
+  residual: string,
+  apart: boolean,
+): (value: string) => string {
   const names = new Map([[residual, OTHER]]);
+  for (const [name, tensor] of [...subgraph.initializers]) {
+    if (!apart || elementCount(tensor.dims) <= SMALL) continue;
+    const other = OF_OTHER + name;
+    names.set(name, other);
+    subgraph.initializers.set(other, { ...tensor, name: other });
+  }
   for (const node of [...subgraph.nodes]) {
     if (![...names.keys()].some((value) => node.inputs.includes(value))) continue;
-    for (const value of node.outputs) if (value !== '') names.set(value, `espalier/other/${value}`);
+    for (const value of node.outputs) if (value !== '') names.set(value, OF_OTHER + value);
     subgraph.nodes.push(renameNode(copyNode(node), names));
   }
   return (value) => names.get(value) ?? value;

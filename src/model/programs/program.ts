@@ -66,7 +66,16 @@ export type InputSource =
   | { kind: 'weight' } // the binding says which
   | { kind: 'gradient' } // dL/d(residual stream after this program), (B, S, C) float32
   /** Sum over the chunks so far of a part of dL/dW, float32, zeros at first; of taps.ts. */
-  | { kind: 'weight-gradient'; part: string; dims: readonly number[] };
+  | { kind: 'weight-gradient'; part: string; dims: readonly number[] }
+  /** A value that training changes, float32; of its unit, which names it. */
+  | { kind: 'parameter'; parameter: string; dims: readonly number[] }
+  /** (B, S - 1) float32: what each prediction counts in the loss, divided by the step's sum. */
+  | { kind: 'loss-weights' }
+  /**
+   * (B, S, width) float32: 1 / (1 - p) where an adapter keeps a number of its input, else 0. The
+   * parameter is the first factor of the adapter.
+   */
+  | { kind: 'dropout-mask'; parameter: string; width: number };
 
 export interface ProgramInput {
   name: string;
@@ -81,6 +90,7 @@ export type OutputTarget =
   | { kind: 'compared'; value: 'nll' | 'nll-other' | 'kl' | 'top' }
   | { kind: 'gradient' } // dL/d(residual stream before this program), (B, S, C) float32
   | { kind: 'weight-gradient'; part: string } // the sum so far with this chunk's part added
+  | { kind: 'sum' } // over the tokens of this run, float32; a refit knows which by its name
   | { kind: 'taylor'; weight: string }; // sum |W dL/dW| of a weight, a float32 scalar
 
 export interface ProgramOutput {
@@ -154,6 +164,11 @@ export interface ScorePrograms {
    * token. The weights are the head's. Made on first access.
    */
   compare: BoundProgram;
+  /**
+   * The same with weights of its own for the plan's head, called as `isOfOther` tells: the head's
+   * too, unless others are bound. Made on first access; absent where nothing is compared.
+   */
+  compareApart?: BoundProgram | undefined;
   /** True when the head treats every position alike and may be run on any range of positions. */
   headByPosition: boolean;
   residualType: 'float32' | 'float16';

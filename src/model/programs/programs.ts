@@ -128,7 +128,14 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
   const headBound = single('head', head, [{ value: NLL, target: { kind: 'nll' } }]);
   const blocksBound = assembleClasses('block', blocks, context, cut(1));
   let sublayers: ReturnType<typeof makeSublayers> | null = null;
+  const comparison = (id: string, apart: boolean): BoundProgram => {
+    const twice = comparisonHead(headWithLogits, cut(structure.blocks.length), opset, apart);
+    for (const input of [cut(structure.blocks.length), OTHER])
+      carry.pack(twice, { block: null, input });
+    return single(id, twice, comparedOutputs());
+  };
   let compare: BoundProgram | null = null;
+  let compareApart: BoundProgram | null = null;
   return {
     embed: embedBound,
     side: side && single('side', prepare(side), sideOutputs(side)),
@@ -147,12 +154,12 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
     },
     head: headBound,
     get compare() {
-      if (compare) return compare;
-      const twice = comparisonHead(headWithLogits, cut(structure.blocks.length), opset);
-      for (const input of [cut(structure.blocks.length), OTHER])
-        carry.pack(twice, { block: null, input });
-      compare = single('compare', twice, comparedOutputs());
+      compare ??= comparison('compare', false);
       return compare;
+    },
+    get compareApart() {
+      compareApart ??= comparison('compare-apart', true);
+      return compareApart;
     },
     headByPosition,
     residualType: residualType(structure),

@@ -61,6 +61,9 @@ function widenPrograms(programs: ScorePrograms): ScorePrograms {
     get compare() {
       return bind(programs.compare);
     },
+    get compareApart() {
+      return programs.compareApart && bind(programs.compareApart);
+    },
     headByPosition,
     residualType: 'float32',
     hiddenSize,

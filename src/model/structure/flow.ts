@@ -154,8 +154,8 @@ function findLogits(
     if (typeof classes !== 'number' || !table || classes >= (table.dims[0] ?? 0))
       return { logits: named.name, headless: false };
     throw unsupported(
-      `The output ${named.name} scores ${classes} classes, not the ${table.dims[0]} tokens of the ` +
-        'vocabulary: it is a classifier, not a decoder language model.',
+      `The output ${named.name} scores ${classes} classes, not the ${table.dims[0]} tokens of ` +
+        'the vocabulary: it is a classifier, not a decoder language model.',
       'Choose a text-generation export of the model.',
     );
   }

@@ -218,8 +218,8 @@ function withoutLookup(graph: Graph, tokenInput: string): Error {
   );
   return merged
     ? unsupported(
-        'The model is inside an If node, but not as in a merged decoder, where one If makes every ' +
-          'output and a boolean input chooses the branch.',
+        'The model is inside an If node, but not as in a merged decoder, where one If makes ' +
+          'every output and a boolean input chooses the branch.',
         'Use the plain model.onnx export, or decoder_model.onnx with decoder_with_past_model.onnx.',
       )
     : unsupported(

@@ -1,40 +1,15 @@
 // Block-quantised matrices as float32: the weights of MatMulNBits, dequantised row by row.
 
-import { EspalierError } from '../errors.ts';
-import { DataType } from './graph.ts';
-import { fromHalf } from './half.ts';
-import type { ByteSource, Derivation } from './source.ts';
-
-/** How a matrix of `rows` x `columns` is stored; all are parameters of the transform. */
-interface Blockwise {
-  rows: number;
-  columns: number;
-  /** Columns that share a scale. */
-  block: number;
-  bits: number;
-  /** Element types of scales and zero points, as ONNX numbers. */
-  scales: DataType;
-  zeros: DataType;
-}
-
-/** Bytes converted at a time, of the result. */
-const STEP_BYTES = 2 ** 22;
-
-function formOf({ parameters }: Pick<Derivation, 'parameters'>): Blockwise {
-  const number = (name: string): number => Number(parameters[name] ?? 0);
-  return {
-    rows: number('rows'),
-    columns: number('columns'),
-    block: number('block'),
-    bits: number('bits'),
-    scales: number('scales'),
-    zeros: number('zeros'),
-  };
-}
+import { EspalierError } from '../../errors.ts';
+import { DataType } from '../graph.ts';
+import { fromHalf } from '../half.ts';
+import type { ByteSource, Derivation } from '../source.ts';
+import { blockwiseForm, blockwiseSizes } from './form.ts';
+import { rowSource } from './rows.ts';
 
 /** Bytes of the result: a float32 for each element. */
 export function blockwiseLength(parameters: Derivation['parameters']): number {
-  const { rows, columns } = formOf({ parameters });
+  const { rows, columns } = blockwiseForm(parameters);
   return rows * columns * 4;
 }
 
@@ -49,16 +24,12 @@ export function blockwiseSource(
   parameters: Derivation['parameters'],
   label: string,
 ): ByteSource {
-  const form = formOf({ parameters });
+  const form = blockwiseForm(parameters);
   const { rows, columns, block, bits } = form;
   if (!weights || !scales || ![2, 4, 8].includes(bits))
     throw new EspalierError('bug', `${label} cannot be dequantised from ${bits} bits.`);
-  const blocks = Math.ceil(columns / block);
-  const rowBytes = (blocks * block * bits) / 8;
-  const scaleBytes = blocks * sizeOf(form.scales);
+  const { blocks, rowBytes, scaleBytes, zeroBytes } = blockwiseSizes(form);
   const packed = form.zeros === DataType.uint8;
-  const zeroBytes = packed ? Math.ceil((blocks * bits) / 8) : blocks * sizeOf(form.zeros);
-  const size = blockwiseLength(parameters);
 
   /** Rows from..to as floats. */
   const convert = async (from: number, to: number): Promise<Float32Array<ArrayBuffer>> => {
@@ -84,29 +55,9 @@ export function blockwiseSource(
     return out;
   };
 
-  const readInto = async (offset: number, target: Uint8Array): Promise<void> => {
-    const step = Math.max(1, Math.floor(STEP_BYTES / (columns * 4)));
-    for (let done = 0; done < target.length; ) {
-      const first = Math.floor((offset + done) / (columns * 4));
-      const last = Math.min(rows, first + step);
-      const bytes = new Uint8Array((await convert(first, last)).buffer);
-      const part = bytes.subarray(offset + done - first * columns * 4);
-      const taken = part.subarray(0, target.length - done);
-      if (taken.length === 0)
-        throw new EspalierError('bug', `${label} has fewer values than were asked for.`);
-      target.set(taken, done);
-      done += taken.length;
-    }
-  };
-  return {
-    size,
-    readInto,
-    async read(offset, length) {
-      const target = new Uint8Array(length);
-      await readInto(offset, target);
-      return target;
-    },
-  };
+  const make = async (from: number, to: number): Promise<Uint8Array> =>
+    new Uint8Array((await convert(from, to)).buffer);
+  return rowSource({ rows, rowBytes: columns * 4, make }, label);
 }
 
 /** The k-th integer of `bits` bits from a byte on, the first in the lowest bits. */
