@@ -1,5 +1,6 @@
 // Perplexity of the original and of a plan on a text that had no part in choosing the plan.
 
+import type { Healing } from '../model/healing/healing.ts';
 import type { Unit } from '../units.ts';
 import type { BrowserDeviceKind, UsedDevice } from './device.ts';
 import type { Progress } from './progress.ts';
@@ -11,6 +12,8 @@ import type { Progress } from './progress.ts';
 export interface EvaluateRequest {
   /** The plan; empty: the original alone. */
   removed: Unit[];
+  /** Weights that the plan runs with in place of those of the model; a healing of this plan. */
+  healing?: Healing | undefined;
   /** `bundled` is the evaluation text that comes with the page. */
   text: { kind: 'bundled' } | { kind: 'text'; name: string; text: string };
   /** Tokens per segment, BOS included. */
@@ -26,6 +29,11 @@ export interface EvaluateRequest {
   device: 'auto' | BrowserDeviceKind;
   budgetBytes?: number | undefined;
 }
+
+/** The same as the page asks for it: it knows healings by their ids. */
+export type PageEvaluateRequest = Omit<EvaluateRequest, 'healing'> & {
+  healing?: string | undefined;
+};
 
 export interface EvaluatedSide {
   /** Mean over all predicted tokens, nats. */
@@ -46,12 +54,14 @@ export interface EvaluateResult {
   /** Predicted tokens that the means are over. */
   predicted: number;
   removed: Unit[];
+  /** Id of the healing that the plan was measured with; absent without one. */
+  healing?: string | undefined;
   original: EvaluatedSide;
-  /** null when nothing is removed. */
+  /** null when nothing is removed or healed. */
   plan: EvaluatedSide | null;
   /**
-   * Share of predicted positions at which both give the same most likely token; null when nothing
-   * is removed, and where the original gives no numbers.
+   * Share of predicted positions at which both give the same most likely token; null when there is
+   * no plan, and where the original gives no numbers.
    */
   top1Agreement: number | null;
   /** Mean KL(original || plan) in nats over the predicted positions; null likewise. */

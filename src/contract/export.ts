@@ -5,7 +5,7 @@ import type { StepChoice } from '../model/export/steps.ts';
 import type { UsedGraphs } from '../model/export/usage.ts';
 import type { Unit } from '../units.ts';
 import type { PlanResult } from './plan.ts';
-import type { ScoreResult } from './score.ts';
+import type { Measure, ScoreResult } from './score.ts';
 import type { Verification } from './verify.ts';
 
 export type ExportTarget =
@@ -29,6 +29,35 @@ export interface ExportRequest {
   steps?: readonly StepChoice[];
   /** Every precision of the model that the folder has loses the units, not the open one alone. */
   allGraphs?: boolean;
+}
+
+/** Where the adapter of a healing goes, and what its script calls the original. */
+export interface AdapterRequest {
+  /** Id of the healing. */
+  healing: string;
+  /** Folder name inside the zip, or of the subfolder that is made. */
+  name: string;
+  target: ExportTarget;
+  /** Name or path of the checkpoint, as Hugging Face Transformers takes it. */
+  original: string;
+}
+
+export interface AdapterResult {
+  name: string;
+  files: ExportedFile[];
+  bytes: number;
+  /** What has to be known to use it, as sentences. */
+  notes: string[];
+  blob: Blob | null;
+}
+
+/** A healing of a graph of few bits on the same windows, in both forms that an export can have. */
+export interface HealedForms {
+  /** Changed matrices rounded to few bits again, as the graph has them. */
+  again: Measure;
+  /** Changed matrices kept as floats. */
+  float: Measure;
+  seconds: number;
 }
 
 interface ExportedFile {

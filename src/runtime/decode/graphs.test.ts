@@ -3,13 +3,11 @@
 import { describe, expect, it } from 'vitest';
 import { manifestFolder } from '../../model/export/folder.ts';
 import { exportManifest } from '../../model/export/manifest.ts';
-import { branchModel, findMerged } from '../../model/graphs/branches.ts';
 import { graphChoices } from '../../model/graphs/choices.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
 import { planSize } from '../../model/open/size.ts';
+import { pairFolder } from '../../model/testing/pairFolder.ts';
 import { nodeFolder } from '../../node/folder.ts';
-import { encodeModel } from '../../onnx/codec.ts';
-import { isRange, type Model } from '../../onnx/graph.ts';
 import { type Folder, openFile } from '../../onnx/source.ts';
 import { memoryFolder } from '../../onnx/testing/text.ts';
 import { type FixtureGolden, fixturePath, golden } from '../../testing/fixtures.ts';
@@ -22,40 +20,6 @@ import { generateGreedily } from './greedy.ts';
 import { GraphRunner } from './likelihood.ts';
 
 const FOLDERS = ['split-smolvlm-q4', 'split-genai-qwen25vl-fp32', 'merged-opt-fp32'];
-
-/** The merged decoder as its two files, each with its own weights. */
-async function pairFolder(): Promise<Folder> {
-  const folder = await nodeFolder(fixturePath('merged-opt-fp32'));
-  const opened = await openModel(folder);
-  const { model } = opened.decoders[0];
-  const merged = findMerged(model);
-  if (!merged) throw new Error('not merged');
-  const files: Record<string, Uint8Array> = {};
-  for (const { path, size } of folder.files)
-    if (path.endsWith('.json')) files[path] = await openFile(folder, path).read(0, size);
-  const file = async (source: Model, drop: RegExp): Promise<Uint8Array> => {
-    const kept = { ...source.graph, inputs: source.graph.inputs.filter((v) => !drop.test(v.name)) };
-    const ranges = [...kept.initializers.values()].filter(({ data }) => isRange(data));
-    const bytes = new Map<object, Uint8Array>();
-    for (const tensor of ranges)
-      if (isRange(tensor.data))
-        bytes.set(
-          tensor,
-          await openFile(folder, tensor.data.file).read(tensor.data.offset, tensor.data.length),
-        );
-    return encodeModel({ ...source, graph: kept }, (tensor) => bytes.get(tensor)!);
-  };
-  files['onnx/decoder_model.onnx'] = await file(
-    branchModel(model, merged.withoutPast),
-    /past|use_cache/,
-  );
-  files['onnx/decoder_with_past_model.onnx'] = await file(
-    branchModel(model, merged.withPast),
-    /use_cache/,
-  );
-  await folder.close();
-  return memoryFolder(files);
-}
 
 async function numbersOf(folder: Folder, want: FixtureGolden): Promise<void> {
   const engine = await openWasm(nodeLoader);

@@ -8,6 +8,7 @@ import type { Folder } from '../../onnx/source.ts';
 import type { ChatTemplate } from '../../text/chat.ts';
 import { MAX_TOKENIZER_CONFIG_BYTES, parseObject, tokenText } from '../../text/config.ts';
 import { loadTokenizer, MAX_TOKENIZER_BYTES, type Tokenizer } from '../../text/tokenizer.ts';
+import type { InstructionTokens } from '../../text/training/format.ts';
 import { chatOfFiles, textOf } from './chatFiles.ts';
 import { TextStream } from './textStream.ts';
 
@@ -17,6 +18,8 @@ import { TextStream } from './textStream.ts';
  */
 export class VariantText {
   readonly eos: ReadonlySet<number>;
+  /** The token that the tokenizer names as its end, else the first that a config has as one. */
+  private readonly end: number | null;
   private readonly tokenizer: Tokenizer | EspalierError;
   private readonly template: ChatTemplate | EspalierError | null;
   private readonly hasFiles: boolean;
@@ -26,11 +29,13 @@ export class VariantText {
     template: ChatTemplate | EspalierError | null,
     hasFiles: boolean,
     eos: Set<number>,
+    end: number | null,
   ) {
     this.tokenizer = tokenizer;
     this.template = template;
     this.hasFiles = hasFiles;
     this.eos = eos;
+    this.end = end;
   }
 
   /**
@@ -56,7 +61,8 @@ export class VariantText {
         ? undefined
         : orError(() => endToken(configJson(), tokenizer));
     if (typeof named === 'number') eos.add(named);
-    return new VariantText(tokenizer, template, folder.open('tokenizer.json') !== null, eos);
+    const end = (typeof named === 'number' ? named : [...eos][0]) ?? null;
+    return new VariantText(tokenizer, template, folder.open('tokenizer.json') !== null, eos, end);
   }
 
   get hasTokenizer(): boolean {
@@ -85,6 +91,16 @@ export class VariantText {
       );
     checkIds(encoded.ids, vocabSize);
     return encoded;
+  }
+
+  /**
+   * What instructions are written with. @throws EspalierError `tokenizer` for one that is missing
+   * or broken
+   */
+  instructionTokens(): Omit<InstructionTokens, 'bos'> {
+    const { tokenizer, template, end: eos } = this;
+    if (tokenizer instanceof EspalierError) throw tokenizer;
+    return { tokenizer, template, eos };
   }
 
   /** The text of a generation from `prompt`, or null without a tokenizer. */

@@ -2,6 +2,7 @@
 // predictions token by token.
 
 import { throwIfCancelled } from '../../errors.ts';
+import { firstChangedBlock } from '../../model/healing/programs.ts';
 import type { Unit } from '../../units.ts';
 import type { DeviceTensor } from '../device/engine.ts';
 import { createYielder } from '../device/yielder.ts';
@@ -16,28 +17,33 @@ import type { Tally } from './tally.ts';
 /** Final hidden states of both; the owner releases them. */
 export interface FinalStates {
   original: HiddenStates;
-  /** null when nothing is removed. */
+  /** null when nothing is removed or has other weights. */
   plan: HiddenStates | null;
 }
 
 /**
- * The final hidden states of the original and of the pruned model.
+ * The final hidden states of the original and of the pruned model, which share those before the
+ * first unit that is removed or has other weights.
+ * @param planned the pass of the pruned model: `pass`, or one with other weights
  * @param remainders what the pruned model runs in place of each block, null for nothing
  */
 export async function runBoth(
   pass: Pass,
+  planned: Pass,
   remainders: readonly (Unit | null)[],
   visit: (stage: Stage, next: Stage | null) => Promise<void>,
   onShare: (done: number) => void,
 ): Promise<FinalStates> {
+  const changed = firstChangedBlock(pass.programs, planned.programs);
   await visit('embed', 0);
   const ends: FinalStates = { original: await pass.embed(), plan: null };
   try {
+    if (planned.programs.embed !== pass.programs.embed) ends.plan = await planned.embed();
     for (const [block, unit] of remainders.entries()) {
       await visit(block, block + 1 < remainders.length ? block + 1 : 'head');
-      if (unit !== block) ends.plan ??= ends.original.retain();
+      if (unit !== block || block >= changed) ends.plan ??= ends.original.retain();
       if (ends.plan && unit !== null) {
-        const next = await pass.block(unit, ends.plan);
+        const next = await planned.block(unit, ends.plan);
         ends.plan.release();
         ends.plan = next;
       }
@@ -46,6 +52,7 @@ export async function runBoth(
       ends.original = next;
       onShare((block + 1) / (remainders.length + 1));
     }
+    if (planned.programs.head !== pass.programs.head) ends.plan ??= ends.original.retain();
     return ends;
   } catch (error) {
     ends.original.release();
@@ -56,10 +63,12 @@ export async function runBoth(
 
 /**
  * Both heads in one program, on half as many rows or positions as the head alone takes; its weights
- * are the head's, which is loaded.
+ * are those of the heads, which are loaded.
+ * @param planned as `runBoth` takes it
  */
 export async function compareHeads(
   pass: Pass,
+  planned: Pass,
   original: HiddenStates,
   plan: HiddenStates,
   from: number,
@@ -67,7 +76,7 @@ export async function compareHeads(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { chain } = pass;
-  const { compare: program } = chain.programs;
+  const { compare: program } = planned.programs;
   const yieldIfDue = createYielder();
   await chain.prepareLate([program], signal);
   try {

@@ -2,6 +2,7 @@
 // predictions differ.
 
 import type { EvaluateEvent, EvaluateResult } from '../../contract/evaluate.ts';
+import type { ScorePrograms } from '../../model/programs/program.ts';
 import type { Unit } from '../../units.ts';
 import { whyNoNumbers } from '../pass/notFinite.ts';
 import { remainderOf } from '../pass/schedule.ts';
@@ -23,6 +24,7 @@ const ALIVE = 3;
  *
  * The context holds the segments as its windows afterwards: its owner restores its own.
  * @param removed checked and sorted
+ * @param healed the plan's weights, inside of `context.withHealed`; absent: those of the model
  * @throws EspalierError `cancelled` after a last partial result; as `ScoringContext.prepare`.
  */
 export async function evaluate(
@@ -31,6 +33,7 @@ export async function evaluate(
   removed: readonly Unit[],
   signal: AbortSignal | undefined,
   onEvent: (event: EvaluateEvent) => void,
+  healed?: { id: string; programs: ScorePrograms },
 ): Promise<EvaluateResult> {
   const started = performance.now();
   const { chain } = context;
@@ -45,10 +48,11 @@ export async function evaluate(
   );
   const units = new Set(removed);
   const remainders = chain.programs.blocks.map((_, block) => remainderOf(block, units));
-  const tally = new Tally(text.segment, predicts, removed.length > 0);
+  const tally = new Tally(text.segment, predicts, removed.length > 0 || healed !== undefined);
   const result = (final: boolean): EvaluateResult => ({
     ...about,
     removed: [...removed],
+    ...(healed ? { healing: healed.id } : {}),
     ...tally.result(final),
     device: { kind: chain.engine.kind, name: chain.engine.name },
     seconds: (performance.now() - started) / 1000,
@@ -62,14 +66,16 @@ export async function evaluate(
       const pass = context.passOver(group, signal);
       const visit = (stage: Stage, next: Stage | null): Promise<void> =>
         context.visit(stage, next, signal);
-      const ends = await runBoth(pass, remainders, visit, (share) =>
+      const planned = healed ? pass.with(healed.programs) : pass;
+      const ends = await runBoth(pass, planned, remainders, visit, (share) =>
         reporter.progress(from + share * group.length),
       );
       try {
         await visit('head', more ? 'embed' : null);
-        if (ends.plan) await compareHeads(pass, ends.original, ends.plan, from, tally, signal);
+        const { original, plan } = ends;
+        if (plan) await compareHeads(pass, planned, original, plan, from, tally, signal);
         else
-          for (const [k, nll] of (await pass.headPerToken(ends.original)).entries())
+          for (const [k, nll] of (await pass.headPerToken(original)).entries())
             tally.add(from + k, 0, { nll });
       } finally {
         ends.original.release();

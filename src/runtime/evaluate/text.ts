@@ -8,7 +8,7 @@ import { cutSegments } from '../../text/segments.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import { unknownWarning } from '../../text/unknown.ts';
 import { resolveBos } from '../../text/windows.ts';
-import { checkVocabulary, tokenIds } from '../score/calibration.ts';
+import { checkVocabulary, tokenIds, type Vocabulary } from '../score/calibration.ts';
 
 /** What an evaluation needs to know about its text, in the fields of its result. */
 export interface EvaluationText
@@ -35,7 +35,7 @@ const LONGEST_SEGMENT = 2048;
 export async function evaluationText(
   source: { name: string; text: string },
   request: Pick<EvaluateRequest, 'segment' | 'stride' | 'bos' | 'maxSegments'>,
-  model: { vocabSize: number | null; contextLength: number | null },
+  model: Vocabulary & { contextLength: number | null },
   tokenizer: () => Promise<Tokenizer>,
   calibration: readonly (readonly number[])[] | null,
   signal?: AbortSignal,
@@ -55,7 +55,7 @@ export async function evaluationText(
   const { policy, bos } = resolveBos(request.bos, used);
   const ids = await tokenIds(source.text, used, signal);
   const { segments, predicts, total, stride } = cutSegments({ ids, ...request, bos });
-  checkVocabulary(segments, model.vocabSize);
+  checkVocabulary(segments, model);
   const warnings = [
     unknownWarning(ids, used.unknownId, 'evaluation text'),
     calibration && overlapWarning(overlapShare(ids, calibration)),

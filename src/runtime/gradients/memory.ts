@@ -16,7 +16,7 @@ import {
   storedBytes,
   weightBytes,
 } from '../weights/stages.ts';
-import type { HeadLimits } from './differentiate.ts';
+import type { HeadLimits } from './backwardPass.ts';
 
 /** Logits, probabilities, their gradient, and what the gradient of the logits passes through. */
 const LOGIT_COPIES = 6;
@@ -153,18 +153,23 @@ function runBytes(
 
 const elements = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1);
 
-function headLimits(
+/**
+ * Rows, or positions of one row, whose logits fit in all their copies.
+ * @param most bytes of a run of the head
+ */
+export function headLimits(
   { vocabSize, headByPosition, rowsInteract }: ScorePrograms,
   windows: number,
   length: number,
   most: number,
   maxBufferBytes: number,
+  copies = LOGIT_COPIES,
 ): HeadLimits {
   const bytes = Math.min(HEAD_BYTES, most);
   const ofToken = vocabSize * 4;
   const tokens = Math.max(
     1,
-    Math.min(Math.floor(bytes / (ofToken * LOGIT_COPIES)), Math.floor(maxBufferBytes / ofToken)),
+    Math.min(Math.floor(bytes / (ofToken * copies)), Math.floor(maxBufferBytes / ofToken)),
   );
   if (rowsInteract) return { rows: 1, tokens: null };
   if (tokens >= length - 1 || !headByPosition)

@@ -12,12 +12,17 @@ export interface KeptState {
 
 /** Takes over a tensor that a run gave out; on a GPU it is read back and freed there. */
 export async function keep(engine: Engine, tensor: DeviceTensor): Promise<KeptState> {
-  if (engine.onHost) return { feed: tensor, free: () => tensor.free() };
+  if (engine.onHost) return heldOnDevice(tensor);
   try {
     return keepHost(engine, await engine.read(tensor));
   } finally {
     tensor.free();
   }
+}
+
+/** A tensor that stays where it is. */
+export function heldOnDevice(tensor: DeviceTensor): KeptState {
+  return { feed: tensor, free: () => tensor.free() };
 }
 
 /** A tensor in ordinary memory, entered in the engine's ledger. */

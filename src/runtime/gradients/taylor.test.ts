@@ -207,7 +207,7 @@ test('int8 products are differentiated as float ones, which is said', async () =
   const session = ScoreSession.open(int8, engine);
   const job = { structure: int8.structure, windows, onProgress: () => {} };
   const found = await session.alone((model) => measureTaylor({ ...model, ...job }));
-  expect(found.notes).toEqual(['int8 products computed in float']);
+  expect(found.notes).toEqual(['int8 products are computed in float']);
   const { fixtures } = golden<{ fixtures: Record<string, { taylor: number[] }> }>('taylor');
   const floats = fixtures[NAME]!.taylor;
   expect(found.linear.block).toHaveLength(floats.length);

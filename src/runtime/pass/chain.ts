@@ -26,7 +26,13 @@ export interface ProgramStates {
   other?: Feed | undefined;
   gradient?: Feed | undefined;
   /** Sums of weight gradients over the chunks so far, by part. */
-  parts?: ReadonlyMap<string, Feed>;
+  parts?: ReadonlyMap<string, Feed> | undefined;
+  /** Values that training changes, by the names that the program has for them. */
+  parameters?: ReadonlyMap<string, Feed> | undefined;
+  /** What dropout keeps of the inputs of adapters, by the first factor of each. */
+  masks?: ReadonlyMap<string, Feed> | undefined;
+  /** (B, S - 1) */
+  lossWeights?: Feed | undefined;
 }
 
 /**
@@ -37,6 +43,7 @@ export class Chain {
   readonly programs: ScorePrograms;
   readonly engine: Engine;
   readonly weights: WeightStore;
+  private readonly ownsWeights: boolean;
   /** Rows of one head run; set by the warm-up. */
   headRows = 1;
   /**
@@ -49,10 +56,12 @@ export class Chain {
   private readonly compiled = new Map<string, Compiled>();
   private readonly inputs: InputValues;
 
-  constructor(programs: ScorePrograms, folder: Folder, engine: Engine) {
+  /** @param shared weights of another chain, which frees them. */
+  constructor(programs: ScorePrograms, folder: Folder, engine: Engine, shared?: WeightStore) {
     this.programs = programs;
     this.engine = engine;
-    this.weights = new WeightStore(engine, folder);
+    this.weights = shared ?? new WeightStore(engine, folder);
+    this.ownsWeights = !shared;
     this.inputs = new InputValues(programs, engine, async (side, chunk) => {
       const feeds = await this.feeds(side, chunk, {});
       return (await engine.run(this.session(side), feeds, new Map())).host;
@@ -85,17 +94,25 @@ export class Chain {
     }
   }
 
-  /** Token ids to the residual stream (B, S, C). */
-  async embed(chunk: Chunk): Promise<DeviceTensor> {
-    return this.residual(this.programs.embed, chunk, undefined);
+  /**
+   * Token ids to the residual stream (B, S, C).
+   * @param programs here and below: this model, or the same with other weights (`healedPrograms`)
+   */
+  async embed(chunk: Chunk, programs = this.programs): Promise<DeviceTensor> {
+    return this.residual(programs.embed, chunk, undefined);
   }
 
   /**
    * A block or a sublayer on one chunk: (B, S, C) -> (B, S, C). The input stays valid; the weights
    * of the block must be loaded.
    */
-  async block(unit: Unit, state: Feed, chunk: Chunk): Promise<DeviceTensor> {
-    const bound = this.boundOf(unit);
+  async block(
+    unit: Unit,
+    state: Feed,
+    chunk: Chunk,
+    programs = this.programs,
+  ): Promise<DeviceTensor> {
+    const bound = this.boundOf(unit, programs);
     if (typeof unit !== 'number') {
       this.ranSublayers = true;
       await this.prepareLate([bound]);
@@ -104,12 +121,12 @@ export class Chain {
   }
 
   /** The program of a block or sublayer. @throws EspalierError `bug` where there is none. */
-  boundOf(unit: Unit): BoundProgram {
+  boundOf(unit: Unit, programs = this.programs): BoundProgram {
     const sublayer = sublayerOf(unit);
     const bound =
       sublayer === null
-        ? this.programs.blocks[blockOf(unit)]
-        : this.programs.sublayers?.[blockOf(unit)]?.[sublayer];
+        ? programs.blocks[blockOf(unit)]
+        : programs.sublayers?.[blockOf(unit)]?.[sublayer];
     if (!bound)
       throw new EspalierError(
         'bug',
@@ -140,8 +157,8 @@ export class Chain {
    * Mean negative log-likelihood of each row in nats, accumulated in float64; a value that is not a
    * number counts as infinite.
    */
-  async nll(state: DeviceTensor, chunk: Chunk): Promise<number[]> {
-    return (await this.nllPerToken(state, chunk)).map((row) => {
+  async nll(state: DeviceTensor, chunk: Chunk, programs = this.programs): Promise<number[]> {
+    return (await this.nllPerToken(state, chunk, programs)).map((row) => {
       let sum = 0;
       for (const value of row) sum += value;
       const mean = sum / row.length;
@@ -153,10 +170,14 @@ export class Chain {
    * (B, S - 1) values in nats, row by row; the head runs on `headRows` rows or `headTokens`
    * positions at a time, so that its logits stay small.
    */
-  async nllPerToken(state: DeviceTensor, chunk: Chunk): Promise<Float32Array[]> {
+  async nllPerToken(
+    state: DeviceTensor,
+    chunk: Chunk,
+    programs = this.programs,
+  ): Promise<Float32Array[]> {
     const out = Array.from({ length: chunk.rows }, () => new Float32Array(chunk.length - 1));
     for (const slice of headSlices(chunk, this.headRows, this.headTokens)) {
-      const [values = []] = await this.runHead(this.programs.head, slice, chunk, [state]);
+      const [values = []] = await this.runHead(programs.head, slice, chunk, [state]);
       for (const [k, row] of values.entries()) out[slice.row + k]?.set(row, slice.from);
     }
     return out;
@@ -223,7 +244,7 @@ export class Chain {
   /** Frees weights, side values and sessions; hidden states belong to their makers. */
   async dispose(): Promise<void> {
     await this.freeSides();
-    this.weights.dispose();
+    if (this.ownsWeights) this.weights.dispose();
     await this.engine.release([...this.compiled.values()]);
     this.compiled.clear();
     this.engine.trim();
@@ -240,16 +261,21 @@ export class Chain {
     return Array.from({ length: rows }, (_, row) => values.slice(row * width, (row + 1) * width));
   }
 
-  private async residual(
+  private residual(
     bound: BoundProgram,
     chunk: Chunk,
     residual: Feed | undefined,
   ): Promise<DeviceTensor> {
+    return this.stream(bound, chunk, { residual });
+  }
+
+  /** One run of a program that ends in a residual stream, (B, S, C). */
+  async stream(bound: BoundProgram, chunk: Chunk, states: ProgramStates): Promise<DeviceTensor> {
     const output = bound.program.outputs.find((o) => o.target.kind === 'residual');
     if (!output) throw new EspalierError('bug', `${bound.program.id} has no residual output.`);
     const dims = [chunk.rows, chunk.length, this.programs.stateSize];
     const keep = new Map([[output.name, { type: output.type, dims }]]);
-    const { device } = await this.run(bound, chunk, { residual }, keep);
+    const { device } = await this.run(bound, chunk, states, keep);
     const result = device.get(output.name);
     if (!result || result.dims.join() !== dims.join())
       throw new EspalierError(
@@ -283,6 +309,12 @@ export class Chain {
           return states.gradient;
         case 'weight-gradient':
           return states.parts?.get(input.source.part);
+        case 'parameter':
+          return states.parameters?.get(input.source.parameter);
+        case 'dropout-mask':
+          return states.masks?.get(input.source.parameter);
+        case 'loss-weights':
+          return states.lossWeights;
         case 'side':
           return sides?.get(bound.sides.get(input.name) ?? '');
         default:

@@ -3,6 +3,7 @@
 
 import { untilAborted } from '../../async.ts';
 import { throwIfCancelled } from '../../errors.ts';
+import type { ScorePrograms } from '../../model/programs/program.ts';
 import type { Unit } from '../../units.ts';
 import type { DeviceTensor } from '../device/engine.ts';
 import { byteSize, toFloat32 } from '../device/host.ts';
@@ -25,6 +26,8 @@ export interface Gate {
 export class Pass {
   readonly chain: Chain;
   readonly chunks: readonly Chunk[];
+  /** Those of the chain, or the same with other weights, which must be loaded. */
+  readonly programs: ScorePrograms;
   /** Time spent waiting at the gate so far, ms: not part of any measured time. */
   heldMs = 0;
   private readonly signal: AbortSignal | undefined;
@@ -36,22 +39,29 @@ export class Pass {
     chunks: readonly Chunk[],
     signal: AbortSignal | undefined,
     gate?: Gate,
+    programs: ScorePrograms = chain.programs,
   ) {
     this.chain = chain;
+    this.programs = programs;
     this.chunks = chunks;
     this.signal = signal;
     this.gate = gate;
   }
 
+  /** A pass over the same chunks with other weights. */
+  with(programs: ScorePrograms): Pass {
+    return new Pass(this.chain, this.chunks, this.signal, this.gate, programs);
+  }
+
   /** The residual stream before block 0. */
   embed(): Promise<HiddenStates> {
-    return this.each((chunk) => this.chain.embed(chunk));
+    return this.each((chunk) => this.chain.embed(chunk, this.programs));
   }
 
   /** The residual stream after a block or a sublayer. The input stays with its owner. */
   block(unit: Unit, input: HiddenStates): Promise<HiddenStates> {
     return this.each((chunk, at) =>
-      this.chain.block(unit, input.tensors[at] as DeviceTensor, chunk),
+      this.chain.block(unit, input.tensors[at] as DeviceTensor, chunk, this.programs),
     );
   }
 
@@ -116,7 +126,8 @@ export class Pass {
     const out: number[] = [];
     for (const [at, chunk] of this.chunks.entries()) {
       await this.turn();
-      const values = await this.chain.nll(input.tensors[at] as DeviceTensor, chunk);
+      const state = input.tensors[at] as DeviceTensor;
+      const values = await this.chain.nll(state, chunk, this.programs);
       for (const [row, window] of chunk.windows.entries()) out[window] = values[row] ?? Number.NaN;
     }
     return out;
@@ -127,7 +138,8 @@ export class Pass {
     const out: Float32Array[] = [];
     for (const [at, chunk] of this.chunks.entries()) {
       await this.turn();
-      const rows = await this.chain.nllPerToken(input.tensors[at] as DeviceTensor, chunk);
+      const state = input.tensors[at] as DeviceTensor;
+      const rows = await this.chain.nllPerToken(state, chunk, this.programs);
       for (const [row, window] of chunk.windows.entries())
         out[window] = rows[row] ?? new Float32Array();
     }

@@ -2,9 +2,15 @@
 
 import type { Progress } from '../../contract/progress.ts';
 import { EspalierError, toReport } from '../../errors.ts';
+import type { ScorePrograms } from '../../model/programs/program.ts';
 import { otherSublayer, type SublayerUnit, type Unit } from '../../units.ts';
 import { byteSize } from '../device/host.ts';
-import { type MemoryPlan, planMemory } from '../weights/memory.ts';
+import {
+  type HealedRuns,
+  type MemoryPlan,
+  planMemory,
+  streamedVariants,
+} from '../weights/memory.ts';
 import { allPrograms, type Stage, stagesOf, weightBytes } from '../weights/stages.ts';
 import { chunkWindows } from '../weights/windows.ts';
 import type { Chain } from './chain.ts';
@@ -28,6 +34,8 @@ export class ScoringContext {
   /** States of a window that are alive at a time, when they are not those of a curve. */
   private alive: number | undefined;
   private plan: MemoryPlan | null = null;
+  /** Changed weights that the running job measures. */
+  private healed: HealedRuns | null = null;
   private loader: StageLoader | null = null;
   /** Windows in one block run, once they were timed. */
   private rows: number | null = null;
@@ -69,6 +77,30 @@ export class ScoringContext {
     this.budget = budget;
     this.plan = null;
     this.forceStreaming = false;
+  }
+
+  /**
+   * Runs `work` with changed weights at hand, which are gone afterwards. Where they fit beside the
+   * weights on the device, those stay; otherwise the job streams its weights.
+   * @throws EspalierError as `prepare`, and what `work` throws
+   */
+  async withHealed<T>(
+    healed: HealedRuns,
+    signal: AbortSignal | undefined,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const { plan, forceStreaming } = this;
+    this.healed = healed;
+    try {
+      if (!plan || !(await this.fitsBeside(plan, healed, signal))) this.plan = null;
+      return await work();
+    } finally {
+      this.healed = null;
+      this.forceStreaming = forceStreaming;
+      if (this.loader?.resident) this.loader.remove(healed.programs);
+      else await this.dropLoader();
+      if (this.plan !== plan || !this.loader) this.plan = null;
+    }
   }
 
   /**
@@ -167,10 +199,39 @@ export class ScoringContext {
   }
 
   async dispose(): Promise<void> {
-    await this.loader?.dispose();
-    this.loader = null;
+    await this.dropLoader();
     this.plan = null;
     await this.chain.dispose();
+  }
+
+  private async dropLoader(): Promise<void> {
+    await this.loader?.dispose();
+    this.loader = null;
+  }
+
+  /** Loads changed weights beside those of a plan that holds all; false where there is no room. */
+  private async fitsBeside(
+    { resident, bytes }: MemoryPlan,
+    { programs }: HealedRuns,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    if (!resident || !this.loader) return false;
+    const { kind } = this.chain.engine;
+    const both = weightBytes([this.chain.programs, programs].flatMap(allPrograms), kind);
+    if (both + bytes.hiddenStates + bytes.scratch + bytes.logits > this.budget) return false;
+    try {
+      await this.loader.add(programs, { signal });
+      return true;
+    } catch (error) {
+      if (toReport(error).code !== 'out-of-memory') throw error;
+      this.forceStreaming = true;
+      return false;
+    }
+  }
+
+  /** What a stage runs with: changed weights where they are streamed in place of the model's. */
+  private get streamed(): ScorePrograms {
+    return streamedVariants(this.chain.programs, this.loader?.resident ? null : this.healed)[0]!;
   }
 
   /** Where the device turns out to have no room for all weights, they are streamed from then on. */
@@ -181,40 +242,51 @@ export class ScoringContext {
   ): Promise<MemoryPlan> {
     const { chain } = this;
     const shape = { windows: windows.length, length: longest(windows), alive: this.alive };
-    const plan = planMemory(chain.programs, shape, chain.engine, this.budget, this.forceStreaming);
+    const { budget, forceStreaming, healed } = this;
+    const plan = planMemory(chain.programs, shape, chain.engine, budget, forceStreaming, healed);
     if (plan.obstacle) throw plan.obstacle;
     chain.headTokens = plan.rows.headTokens;
     chain.headRows = 1;
-    if (this.loader && this.loader.resident === plan.resident) {
-      this.loader.setPrefetch(plan.prefetch);
-      return plan;
-    }
-    await this.loader?.dispose();
-    this.loader = null;
-    await chain.compile({
-      signal,
-      onProgram: (done, total) =>
-        onProgress({ phase: 'compile', done, total, unit: 'programs', secondsLeft: null }),
-    });
-    const loader = new StageLoader(chain, plan);
-    const { kind } = chain.engine;
-    const total = plan.resident
-      ? weightBytes(allPrograms(chain.programs), kind)
-      : stagesOf(chain.programs, kind).pinnedBytes;
-    let read = 0;
-    const onBytes = (bytes: number): void => {
-      read = Math.min(total, read + bytes);
-      onProgress({ phase: 'read', done: read, total, unit: 'bytes', secondsLeft: null });
-    };
+    // What is streamed is loaded for the models that run on it.
+    const keeps = this.loader?.resident === plan.resident && (plan.resident || !healed);
     try {
-      await loader.loadPinned({ signal, onBytes });
-      this.loader = loader;
+      if (keeps) this.loader?.setPrefetch(plan.prefetch);
+      else await this.newLoader(plan, signal, onProgress);
+      if (plan.resident && healed) await this.loader?.add(healed.programs, { signal });
       return plan;
     } catch (error) {
       if (!plan.resident || toReport(error).code !== 'out-of-memory') throw error;
       this.forceStreaming = true;
       return this.load(windows, signal, onProgress);
     }
+  }
+
+  private async newLoader(
+    plan: MemoryPlan,
+    signal: AbortSignal | undefined,
+    onProgress: OnProgress,
+  ): Promise<void> {
+    const { chain } = this;
+    await this.dropLoader();
+    await chain.compile({
+      signal,
+      onProgram: (done, total) =>
+        onProgress({ phase: 'compile', done, total, unit: 'programs', secondsLeft: null }),
+    });
+    const variants = streamedVariants(chain.programs, this.healed);
+    const loader = new StageLoader(chain, plan, plan.resident ? [chain.programs] : variants);
+    const { kind } = chain.engine;
+    const [first = chain.programs, ...others] = variants;
+    const total = plan.resident
+      ? weightBytes(allPrograms(chain.programs), kind)
+      : stagesOf(first, kind, others).pinnedBytes;
+    let read = 0;
+    const onBytes = (bytes: number): void => {
+      read = Math.min(total, read + bytes);
+      onProgress({ phase: 'read', done: read, total, unit: 'bytes', secondsLeft: null });
+    };
+    await loader.loadPinned({ signal, onBytes });
+    this.loader = loader;
   }
 
   /**
@@ -231,7 +303,7 @@ export class ScoringContext {
       await this.visit('embed', 0, signal);
       if (!(await this.loader?.arrived(signal))) return 1;
     }
-    return chooseBlockRows(this.chain, length, plan.rows.block, signal);
+    return chooseBlockRows(this.chain, length, plan.rows.block, signal, this.streamed);
   }
 
   private async timeHead(
@@ -239,7 +311,8 @@ export class ScoringContext {
     length: number,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    this.chain.headRows = await chooseHeadRows(this.chain, length, plan.rows.head, signal);
+    const { chain, streamed } = this;
+    chain.headRows = await chooseHeadRows(chain, length, plan.rows.head, signal, streamed);
     this.headTimed = true;
   }
 }

@@ -2,7 +2,8 @@
 
 import { untilAborted } from '../../async.ts';
 import { isCancelled, toReport } from '../../errors.ts';
-import { boundOf, type Stage, sidePrograms, stagesOf } from '../weights/stages.ts';
+import type { BoundProgram, ScorePrograms } from '../../model/programs/program.ts';
+import { allPrograms, boundsOf, type Stage, sidePrograms, stagesOf } from '../weights/stages.ts';
 import type { Chain, PrepareOptions } from './chain.ts';
 
 export interface Residency {
@@ -22,12 +23,19 @@ interface Prefetch {
 export class StageLoader {
   readonly resident: boolean;
   private readonly chain: Chain;
+  private readonly variants: readonly ScorePrograms[];
   private prefetch: boolean;
   private current: Stage | null = null;
   private ahead: Prefetch | null = null;
 
-  constructor(chain: Chain, { resident, prefetch }: Residency) {
+  /** @param variants the models whose stages are loaded together: by default the chain's alone */
+  constructor(
+    chain: Chain,
+    { resident, prefetch }: Residency,
+    variants: readonly ScorePrograms[] = [chain.programs],
+  ) {
     this.chain = chain;
+    this.variants = variants;
     this.resident = resident;
     this.prefetch = prefetch;
   }
@@ -47,11 +55,30 @@ export class StageLoader {
       if (this.resident) {
         await weights.load([programs.embed, programs.head], options);
         for (const block of programs.blocks) await weights.load([block], options);
-      } else await weights.load(stagesOf(programs, engine.kind).pinned, options);
+      } else {
+        const [first = programs, ...others] = this.variants;
+        await weights.load(stagesOf(first, engine.kind, others).pinned, options);
+      }
     } catch (error) {
       weights.dispose();
       throw error;
     }
+  }
+
+  /**
+   * Resident: loads what a model with changed weights reads besides. @throws EspalierError from the
+   * weight store; nothing of it stays loaded then.
+   */
+  async add(healed: ScorePrograms, options: PrepareOptions = {}): Promise<void> {
+    await this.chain.weights.load(changedPrograms(this.chain.programs, healed), options);
+  }
+
+  /** Drops what `add` has loaded, and what its runs have loaded late. */
+  remove(healed: ScorePrograms): void {
+    const { weights, ranSublayers } = this.chain;
+    weights.release(changedPrograms(this.chain.programs, healed));
+    if (ranSublayers)
+      for (const stage of healed.blocks.keys()) this.releaseSublayers([healed], stage);
   }
 
   /**
@@ -94,6 +121,13 @@ export class StageLoader {
     }
   }
 
+  /** Waits for reads under way and frees what visits have loaded. */
+  async leave(): Promise<void> {
+    await this.dropAhead();
+    if (this.current !== null) this.release(this.current);
+    this.current = null;
+  }
+
   /** Waits for reads under way and frees every weight. */
   async dispose(): Promise<void> {
     await this.dropAhead();
@@ -120,17 +154,25 @@ export class StageLoader {
   }
 
   private async load(stage: Stage, options: PrepareOptions): Promise<void> {
-    const bound = boundOf(this.chain.programs, stage);
-    if (bound) await this.chain.weights.load([bound], options);
+    await this.chain.weights.load(boundsOf(this.variants, stage), options);
   }
 
   private release(stage: Stage): void {
-    const { programs, weights } = this.chain;
-    const bound = boundOf(programs, stage);
-    if (bound) weights.release([bound]);
-    // Sublayers that ran hold the same buffers.
-    const pair =
-      typeof stage === 'number' && this.chain.ranSublayers ? programs.sublayers?.[stage] : null;
-    if (pair) weights.release([pair.attn, pair.ffn].filter((bound) => bound !== null));
+    this.chain.weights.release(boundsOf(this.variants, stage));
+    if (typeof stage === 'number' && this.chain.ranSublayers)
+      this.releaseSublayers(this.variants, stage);
   }
+
+  /** Sublayers that ran hold the buffers of their blocks. */
+  private releaseSublayers(variants: readonly ScorePrograms[], block: number): void {
+    const pairs = variants.map(({ sublayers }) => sublayers?.[block]);
+    const bound = pairs.flatMap((pair) => [pair?.attn, pair?.ffn]).filter((some) => some != null);
+    this.chain.weights.release(bound);
+  }
+}
+
+/** The programs of a model with changed weights that are not those of the original. */
+function changedPrograms(original: ScorePrograms, healed: ScorePrograms): BoundProgram[] {
+  const own = new Set(allPrograms(original));
+  return allPrograms(healed).filter((bound) => !own.has(bound));
 }

@@ -2,6 +2,7 @@
 // follows.
 
 import { throwIfCancelled } from '../../errors.ts';
+import type { ScorePrograms } from '../../model/programs/program.ts';
 import type { Unit } from '../../units.ts';
 import type { DeviceTensor } from '../device/engine.ts';
 import type { Chunk } from '../weights/windows.ts';
@@ -16,27 +17,30 @@ const RUN_SECONDS = 0.25;
 /**
  * Windows of one block run: one row is timed on block 0 (which must be loaded) and scaled to
  * `RUN_SECONDS`.
+ * @param programs the loaded ones: the chain's, or the same with other weights
  */
 export function chooseBlockRows(
   chain: Chain,
   length: number,
   limit: number,
   signal: AbortSignal | undefined,
+  programs: ScorePrograms = chain.programs,
 ): Promise<number> {
   // One quantisation scale over the whole batch: windows that share a run would change each other's
   // numbers.
   if (chain.programs.rowsInteract) return Promise.resolve(1);
   return chooseRows(chain, length, limit, signal, async (state, one) =>
-    (await chain.block(0, state, one)).free(),
+    (await chain.block(0, state, one, programs)).free(),
   );
 }
 
-/** Windows of one head run; the head must be loaded. */
+/** Windows of one head run; the head must be loaded. @param programs as `chooseBlockRows` */
 export function chooseHeadRows(
   chain: Chain,
   length: number,
   limit: number,
   signal: AbortSignal | undefined,
+  programs: ScorePrograms = chain.programs,
 ): Promise<number> {
   chain.headRows = 1;
   if (chain.programs.rowsInteract) return Promise.resolve(1);
@@ -45,7 +49,7 @@ export function chooseHeadRows(
     length,
     limit,
     signal,
-    async (state, one) => void (await chain.nllPerToken(state, one)),
+    async (state, one) => void (await chain.nllPerToken(state, one, programs)),
   );
 }
 

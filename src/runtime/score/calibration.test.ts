@@ -38,3 +38,14 @@ it('says the share of unknown tokens beside the windows', async () => {
   );
   expect(given.warnings).toEqual([]);
 });
+
+it('refuses what stands for an image, in a text and in windows', async () => {
+  const model = { vocabSize: 3, placeholders: [2], contextLength: null };
+  for (const source of [
+    { name: 't', text: 'a b '.repeat(40) },
+    { name: 'w', windows: [[1, 1, 2]] },
+  ])
+    await expect(calibrate(source, wanted, async () => tokenizer, model)).rejects.toThrow(
+      'The text has token id 2, in whose place this model takes an image',
+    );
+});

@@ -4,6 +4,7 @@ import { xoshiro128 } from '../../analysis/random.ts';
 import type { RecordedSettings, ScoreSettings } from '../../contract/score.ts';
 import type { TokenCount } from '../../contract/tokens.ts';
 import { EspalierError, throwIfCancelled } from '../../errors.ts';
+import type { ModelSummary } from '../../model/open/summary.ts';
 import { type Folder, readText } from '../../onnx/source.ts';
 import { MAX_TOKENIZER_CONFIG_BYTES } from '../../text/config.ts';
 import { sha256OfText } from '../../text/hash.ts';
@@ -35,12 +36,14 @@ export async function calibrate(
   source: CalibrationText,
   requested: Omit<ScoreSettings, 'text' | 'device'>,
   tokenizer: () => Promise<Tokenizer>,
-  { vocabSize, contextLength }: { vocabSize: number | null; contextLength: number | null },
+  model: Vocabulary & { contextLength: number | null },
   signal?: AbortSignal,
 ): Promise<Calibration> {
+  const { vocabSize, contextLength } = model;
   const { samples, length, sampler, seed } = requested;
   if ('windows' in source) {
     const windows = checkGivenWindows(source.windows, vocabSize ?? Number.POSITIVE_INFINITY);
+    checkVocabulary(windows, model);
     const record = {
       text: source.name,
       textSha256: '',
@@ -62,8 +65,9 @@ export async function calibrate(
     sampler,
     random: xoshiro128(seed),
     bos,
+    intervals: true,
   });
-  checkVocabulary(windows, vocabSize);
+  checkVocabulary(windows, model);
   const textSha256 = await sha256OfText(source.text);
   const warning = unknownWarning(ids, used.unknownId, 'calibration text');
   return {
@@ -82,7 +86,8 @@ export async function calibrate(
   };
 }
 
-function checkContext(length: number, contextLength: number | null): void {
+/** @throws EspalierError `bad-input` for windows longer than the model's context */
+export function checkContext(length: number, contextLength: number | null): void {
   if (contextLength !== null && length > contextLength)
     throw new EspalierError(
       'bad-input',
@@ -116,24 +121,34 @@ export async function countTokens(
   return { tokens: length, addsBos: resolveBos(null, tokenizer).bos !== null };
 }
 
+/** Which token ids a model takes. */
+export type Vocabulary = Pick<ModelSummary, 'vocabSize' | 'placeholders'>;
+
 /**
- * @throws EspalierError `tokenizer` naming the first id that the model does not have; a vocabulary
- * of unknown size (null) has all.
+ * @throws EspalierError `tokenizer` naming the first id that the model does not have (a vocabulary
+ *   of unknown size, null, has all); `bad-input` for one that stands for an image or sound
  */
 export function checkVocabulary(
   windows: readonly (readonly number[])[],
-  vocabSize: number | null,
+  { vocabSize, placeholders = [] }: Vocabulary,
 ): void {
-  if (vocabSize === null) return;
   for (const window of windows)
-    for (const id of window)
-      if (id >= vocabSize)
+    for (const id of window) {
+      if (placeholders.includes(id))
+        throw new EspalierError(
+          'bad-input',
+          `The text has token id ${id}, in whose place this model takes an image, video or sound; ` +
+            'a text alone has none.',
+          'Use a text without such placeholders.',
+        );
+      if (vocabSize !== null && id >= vocabSize)
         throw new EspalierError(
           'tokenizer',
           `The tokenizer gives token id ${id}, but the model's vocabulary has ${vocabSize} ` +
             'entries.',
           'The tokenizer.json belongs to another model: put the right one into the folder.',
         );
+    }
 }
 
 /**

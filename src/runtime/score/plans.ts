@@ -1,6 +1,7 @@
-// Runs a plan from stored hidden states: those of the original up to the first removed unit, then
-// those that it shares with the last plan.
+// Runs a plan from stored hidden states: those of the original up to the first removed unit, or the
+// first with changed weights, then those that it shares with the last plan.
 
+import { firstChangedBlock } from '../../model/healing/programs.ts';
 import { blockOf, type Unit } from '../../units.ts';
 import type { HiddenStates, StatesByCut } from '../pass/hidden.ts';
 import type { Pass } from '../pass/pass.ts';
@@ -63,21 +64,28 @@ export interface StoredStates {
 
 /**
  * Runs what remains of the blocks and returns the final hidden states; the caller releases them.
- * Without stored states it starts at the embedding.
+ * Without stored states it starts at the embedding. With changed weights states of plans are
+ * neither used nor stored, and those of the original up to the first change only.
  * @throws EspalierError `cancelled`; what was stored by then stays valid.
  */
 export async function runPlan(
   pass: Pass,
   removed: readonly Unit[],
-  stored: StoredStates | null,
+  from: StoredStates | null,
   hooks: {
     onVisit(stage: Stage, next: Stage | null): Promise<void>;
     onBlock(done: number, total: number): void;
   },
 ): Promise<HiddenStates> {
-  const numBlocks = pass.chain.programs.blocks.length;
+  const { programs, chain } = pass;
+  const numBlocks = programs.blocks.length;
   const units = new Set(removed);
-  const first = Math.min(numBlocks, ...removed.map(blockOf));
+  const stored = sharedStates(pass, from);
+  const first = Math.min(
+    numBlocks,
+    firstChangedBlock(chain.programs, programs),
+    ...removed.map(blockOf),
+  );
   const remainders = Array.from({ length: numBlocks }, (_, block) => remainderOf(block, units));
   const firstLeft = remainders.findIndex((unit) => unit !== null);
   let { cut, state } = await furthestState(pass, removed, first, stored, () =>
@@ -103,6 +111,12 @@ export async function runPlan(
     state.release();
     throw error;
   }
+}
+
+/** What of the stored states holds for the weights of a pass. */
+function sharedStates({ chain, programs }: Pass, stored: StoredStates | null): StoredStates | null {
+  if (programs === chain.programs || stored === null) return stored;
+  return programs.embed === chain.programs.embed ? { ...stored, plan: null } : null;
 }
 
 /** The furthest stored state that the plan passes through, retained for the caller. */

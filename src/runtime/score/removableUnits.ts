@@ -1,5 +1,6 @@
 // Which units a scoring session can leave out, by the programs that it has.
 
+import { EspalierError } from '../../errors.ts';
 import type { ScorePrograms } from '../../model/programs/program.ts';
 import type { RemovableBlock } from '../../model/structure/removable.ts';
 import { type Sublayer, type SublayerUnit, sublayerUnit } from '../../units.ts';
@@ -49,4 +50,14 @@ export function removableSublayers(
       .filter((sublayer) => !block.unremovableSublayers?.[sublayer])
       .map((sublayer) => sublayerUnit(index, sublayer));
   });
+}
+
+/** Why a curve over these sublayers is not possible, or null. */
+export function sublayersObstacle(removable: readonly SublayerUnit[]): EspalierError | null {
+  if (removable.length > 0) return null;
+  return new EspalierError(
+    'bad-input',
+    'Attention and feed-forward cannot be separated in any block of this model.',
+    'Score whole blocks.',
+  );
 }

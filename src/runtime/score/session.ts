@@ -3,13 +3,13 @@
 
 import { measureWindows } from '../../analysis/perplexity.ts';
 import type { HiddenCriteria } from '../../contract/criteria.ts';
-import type { UsedDevice } from '../../contract/device.ts';
 import type { EvaluateEvent, EvaluateResult } from '../../contract/evaluate.ts';
 import type { Progress } from '../../contract/progress.ts';
 import type { Measure, MemoryEstimate, ScoreEvent, SublayersEvent } from '../../contract/score.ts';
 import type { SearchEvent } from '../../contract/search.ts';
 import { EspalierError } from '../../errors.ts';
 import { defaultBudget } from '../../memoryBudget.ts';
+import type { Healing } from '../../model/healing/healing.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
 import type { ScorePrograms } from '../../model/programs/program.ts';
 import { makeScorePrograms } from '../../model/programs/programs.ts';
@@ -43,9 +43,10 @@ import {
   measureSublayers,
   type SublayersCurve,
 } from './curve.ts';
+import { HealedModels } from './healedModels.ts';
 import { KnownMeasures } from './knownMeasures.ts';
 import { nllPerToken, nllPerWindow } from './planMeasure.ts';
-import { removableBlocks, removableSublayers } from './removableUnits.ts';
+import { removableBlocks, removableSublayers, sublayersObstacle } from './removableUnits.ts';
 import type {
   EventOptions,
   ProgressOptions,
@@ -61,7 +62,10 @@ export class ScoreSession {
   readonly programs: ScorePrograms;
   readonly engine: Engine;
   private readonly folder: Folder;
+  private readonly healed: HealedModels;
+  /** Per block, why it cannot be left out, or null. */
   private readonly unremovable: readonly (string | null)[];
+  /** Per block, those without which it cannot be left out: they read its cache. */
   private readonly borrowers: readonly (readonly number[])[];
   private budget: number;
   private readonly context: ScoringContext;
@@ -69,26 +73,18 @@ export class ScoreSession {
   private readonly states = new SessionStates();
   private readonly known = new KnownMeasures();
 
-  /**
-   * @param unremovable per block, why it cannot be left out, or null.
-   * @param borrowers per block, those without which it cannot be left out: they read its cache.
-   */
-  constructor(
-    programs: ScorePrograms,
-    folder: Folder,
-    unremovable: readonly (string | null)[],
-    borrowers: readonly (readonly number[])[],
-    engine: Engine,
-    options: SessionOptions = {},
-  ) {
+  private constructor(opened: OpenedModel, engine: Engine, options: SessionOptions) {
+    const { folder, structure } = opened;
+    const programs = fitted(makeScorePrograms(opened, { device: engine.kind }), engine.float16);
     this.programs = programs;
     this.engine = engine;
     this.folder = folder;
-    this.unremovable = unremovable;
-    this.borrowers = borrowers;
+    this.unremovable = structure.blocks.map((block) => block.unremovable);
+    this.borrowers = lendersOf(structure).map((block) => block.borrowers);
     this.budget = options.budgetBytes ?? defaultBudget(engine.kind, engine.maxBufferBytes);
     this.context = new ScoringContext(new Chain(programs, folder, engine), this.budget);
     this.context.forceStreaming = options.streamed ?? false;
+    this.healed = new HealedModels(this.context, structure);
   }
 
   /**
@@ -97,10 +93,7 @@ export class ScoreSession {
    *   element types that cannot run here.
    */
   static open(opened: OpenedModel, engine: Engine, options: SessionOptions = {}): ScoreSession {
-    const programs = fitted(makeScorePrograms(opened, { device: engine.kind }), engine.float16);
-    const unremovable = opened.structure.blocks.map((block) => block.unremovable);
-    const borrowers = lendersOf(opened.structure).map((block) => block.borrowers);
-    return new ScoreSession(programs, opened.folder, unremovable, borrowers, engine, options);
+    return new ScoreSession(opened, engine, options);
   }
 
   /** Peak bytes of scoring `windows` windows of `length` tokens. */
@@ -162,14 +155,8 @@ export class ScoreSession {
     store?: CheckpointStore,
   ): Promise<SublayersCurve> {
     const removable = removableSublayers(this.unremovable, this.programs, this.borrowers);
-    if (removable.length === 0)
-      return Promise.reject(
-        new EspalierError(
-          'bad-input',
-          'Attention and feed-forward cannot be separated in any block of this model.',
-          'Score whole blocks.',
-        ),
-      );
+    const none = sublayersObstacle(removable);
+    if (none) return Promise.reject(none);
     return this.job('parts', windows, { signal, onEvent, store }, async (job) => {
       this.states.plans.clear();
       await this.context.prepareSublayers(removable, signal);
@@ -253,7 +240,7 @@ export class ScoreSession {
       const { unremovable, borrowers } = this;
       return searchIteratively(
         { ...request, ...rest, start, states, gate, unremovable, borrowers, curve },
-        searchHooks(this.device, onEvent),
+        searchHooks({ kind: this.engine.kind, name: this.engine.name }, onEvent),
       );
     });
   }
@@ -269,43 +256,54 @@ export class ScoreSession {
 
   /**
    * NLL with `removed` taken out together, on the windows of the last `score` or `useWindows`.
-   * @throws EspalierError `bad-input` without windows or for a unit that cannot be removed,
-   *   `cancelled`.
+   * @param healing of this plan: its weights run in place of those of the model
+   * @throws EspalierError `bad-input` without windows, for a unit that cannot be removed, and for a
+   *   healing of another plan or model; `cancelled`.
    */
   plan(
     removed: readonly Unit[],
     signal?: AbortSignal,
     onProgress: (progress: Progress) => void = () => {},
+    healing?: Healing,
   ): Promise<Measure & { seconds: number }> {
     return this.exclusive(async () => {
       const started = performance.now();
       const sorted = this.checkRemoved(removed);
-      const known = this.known.of(sorted);
+      const known = healing ? this.healed.measured(healing, sorted) : this.known.of(sorted);
       if (known) return { ...known, seconds: 0 };
       this.takeWindows(this.context.windows);
-      const nll = await nllPerWindow(this.context, sorted, this.states, signal, onProgress);
-      return { ...measureWindows(nll), seconds: (performance.now() - started) / 1000 };
+      const nll = await this.healed.runs(healing, sorted, { signal }, (healed) =>
+        nllPerWindow(this.context, sorted, this.states, signal, onProgress, healed?.programs),
+      );
+      const measure = measureWindows(nll);
+      if (healing) this.healed.remember(healing, measure);
+      return { ...measure, seconds: (performance.now() - started) / 1000 };
     });
   }
 
   /**
    * NLL of each predicted token of one window with `removed` taken out: what an export of that plan
-   * must reproduce.
+   * must reproduce. @param healing as `plan`
    */
   nllPerToken(
     removed: readonly Unit[],
     window: readonly number[],
     signal?: AbortSignal,
     onBlock?: (done: number, total: number) => void,
+    healing?: Healing,
   ): Promise<Float32Array> {
-    return this.exclusive(async () =>
-      nllPerToken(this.context, this.checkRemoved(removed), window, signal, onBlock),
-    );
+    return this.exclusive(async () => {
+      const sorted = this.checkRemoved(removed);
+      return this.healed.runs(healing, sorted, { signal }, (healed) =>
+        nllPerToken(this.context, sorted, window, signal, onBlock, healed?.programs),
+      );
+    });
   }
 
   /**
    * Perplexity of the original and of a plan on another text. Hidden states of the curve and of
    * plans are dropped, and computed again when a plan is measured next; windows and numbers stay.
+   * @param healing as `plan`
    * @throws EspalierError as `plan`; when cancelled, an event has reported the last partial result.
    */
   evaluate(
@@ -313,13 +311,16 @@ export class ScoreSession {
     removed: readonly Unit[],
     signal: AbortSignal | undefined,
     onEvent: (event: EvaluateEvent) => void,
+    healing?: Healing,
   ): Promise<EvaluateResult> {
     return this.exclusive(async () => {
       const sorted = this.checkRemoved(removed);
       this.states.drop();
       const { windows } = this.context;
       try {
-        return await evaluate(this.context, text, sorted, signal, onEvent);
+        return await this.healed.runs(healing, sorted, { signal, together: true }, (healed) =>
+          evaluate(this.context, text, sorted, signal, onEvent, healed),
+        );
       } finally {
         this.context.putBack(windows);
       }
@@ -341,10 +342,6 @@ export class ScoreSession {
   get model(): SessionModel {
     const { programs, folder, engine, budget } = this;
     return { programs, folder, engine, budget };
-  }
-
-  private get device(): UsedDevice {
-    return { kind: this.engine.kind, name: this.engine.name };
   }
 
   /** Runs a long job over windows; what its store holds is cleared when it has finished. */
@@ -385,6 +382,7 @@ export class ScoreSession {
     if (!this.context.use(windows)) return;
     this.states.drop();
     this.known.clear();
+    this.healed.clear();
   }
 
   private checkRemoved(removed: readonly Unit[]): Unit[] {

@@ -238,7 +238,8 @@ function nameDifference(
   if (a !== b) return `the graph's ${what}s are ${b} instead of ${a}`;
   const k = planned.findIndex(({ type }, at) => found[at]?.type !== type);
   if (k < 0) return null;
-  return `the ${what} ${planned[k]?.name} has type ${found[k]?.type} instead of ${planned[k]?.type}`;
+  const [wanted, type] = [planned[k], found[k]?.type];
+  return `the ${what} ${wanted?.name} has type ${type} instead of ${wanted?.type}`;
 }
 
 /**

@@ -2,10 +2,16 @@
 // numbers of the export, which takes nothing out of a graph.
 
 import { isCancelled, toReport } from '../../errors.ts';
+import { healingOf, type StepChoice } from '../../model/export/steps.ts';
+import { healedGraph } from '../../model/healing/healedGraph.ts';
+import { blockOfValues } from '../../model/healing/healedStructure.ts';
+import { changesByWeight } from '../../model/healing/storedWeights.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
 import { planRemoval } from '../../model/structure/removal.ts';
+import type { Structure } from '../../model/structure/structure.ts';
 import { DataType, type Graph, type Node, type Tensor } from '../../onnx/graph.ts';
 import { sortedNodes } from '../../onnx/sort.ts';
+import { trimGraph } from '../../onnx/trim.ts';
 import type { Unit } from '../../units.ts';
 import { GraphRunner, type Logits } from '../decode/likelihood.ts';
 import type { Engine } from '../device/engine.ts';
@@ -23,15 +29,19 @@ const ZEROS: ReadonlyMap<number, Uint8Array> = new Map([
 /**
  * The source with every term that the plan removes multiplied by zero, and factors on the stream
  * within removed blocks raised to zero; null where its residual stream cannot be followed, or where
- * it is a merged decoder.
+ * it is a merged decoder. Weights are those of a healing among the steps.
  */
-export function silencedSource(source: OpenedModel, removed: readonly Unit[]): OpenedModel | null {
+export function silencedSource(
+  source: OpenedModel,
+  removed: readonly Unit[],
+  steps: readonly StepChoice[] = [],
+): OpenedModel | null {
   const { structure, whole } = source;
   if (whole.merged) return null;
-  const { graph } = whole.model;
+  const graph = healed(whole.model.graph, structure, steps);
   const reading = readStream(graph, structure.tokenInput, structure.embedsInput);
   const { units } = planRemoval(structure, removed);
-  const dropped = droppedSteps({ ...structure, model: whole.model }, reading, units);
+  const dropped = droppedSteps({ ...structure, model: { ...whole.model, graph } }, reading, units);
   if (typeof dropped === 'string') return null;
   const initializers = new Map(graph.initializers);
   const made = new Map<string, Node>();
@@ -63,6 +73,15 @@ export function silencedSource(source: OpenedModel, removed: readonly Unit[]): O
   const edited: Graph = { ...graph, initializers, nodes: [...made.values(), ...nodes] };
   const model = { ...whole.model, graph: { ...edited, nodes: sortedNodes(edited) } };
   return { ...source, whole: { ...whole, model, path: null } };
+}
+
+/** The graph with the weights that a healing among the steps gives it. */
+function healed(graph: Graph, structure: Structure, steps: readonly StepChoice[]): Graph {
+  const choice = healingOf(steps);
+  if (!choice) return graph;
+  const changes = changesByWeight(choice.healing.changes);
+  const found = healedGraph(graph, blockOfValues(structure), changes, choice.quantised);
+  return trimGraph(found.graph);
 }
 
 function operandOf(step: Exclude<StreamStep, { kind: 'start' }>): string {

@@ -28,8 +28,9 @@ export const TOLERANCES: Readonly<Record<Precision, Tolerance>> = {
 /** The limits of a precision, closer where a step of the export asks for that. */
 export function limitsOf(precision: Precision, steps: readonly StepChoice[]): Tolerance {
   const limits = TOLERANCES[precision];
-  const { mean = limits.mean } = stepsTolerance(steps);
-  return { ...limits, mean: Math.min(mean, limits.mean) };
+  const { mean = limits.mean, float32Mean = limits.mean } = stepsTolerance(steps);
+  const own = precision === 'float32' ? float32Mean : limits.mean;
+  return { ...limits, mean: Math.min(mean, own) };
 }
 
 const DYNAMIC_OPS = new Set([

@@ -268,7 +268,8 @@ async function runWhole(
     const { source } = expected;
     const worthwhile =
       original && mayRunSource(original.opened, engine, original.budgetBytes, !expected.nll);
-    const silenced = source && worthwhile ? silencedSource(source.opened, source.removed) : null;
+    const silenced =
+      source && worthwhile ? silencedSource(source.opened, source.removed, expected.steps) : null;
     if (silenced)
       await check(SILENCED, () => compareSilenced(ready, opened, silenced, window, engine, signal));
     await check(

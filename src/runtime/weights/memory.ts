@@ -45,6 +45,13 @@ const WASM_HEAP_BYTES = 4 * 2 ** 30;
 /** States that a run needs beside those that stay: input, output, and the original's next one. */
 const RUNNING = 3;
 
+/** A model with changed weights that runs as well. */
+export interface HealedRuns {
+  programs: ScorePrograms;
+  /** Stage by stage together with the original; otherwise, streamed, in its place. */
+  together: boolean;
+}
+
 /**
  * The plan with the fewest passes over the weights that stays under `budget` bytes; `streamed`
  * leaves the resident one out. Where nothing fits, the smallest plan with an obstacle.
@@ -55,11 +62,12 @@ export function planMemory(
   device: MemoryDevice,
   budget: number,
   streamed = false,
+  healed: HealedRuns | null = null,
 ): MemoryPlan {
   const { windows } = shape;
   const n = programs.blocks.length;
   const state = stateBytes(programs, 1, shape.length);
-  const weights = weightChoices(programs, device.kind);
+  const weights = weightChoices(programs, device.kind, healed);
   const candidates = [
     // Runs that take their part of what is left beside the weights, before a model that fits is
     // streamed.
@@ -155,16 +163,30 @@ export function estimateMemory(
 function weightChoices(
   programs: ScorePrograms,
   kind: DeviceKind,
+  healed: HealedRuns | null,
 ): { resident: number; pair: number; single: number } {
-  const { order, pinnedBytes, ownBytes } = stagesOf(programs, kind);
+  const [first = programs, ...others] = streamedVariants(programs, healed);
+  const { order, pinnedBytes, ownBytes } = stagesOf(first, kind, others);
   const own = order.map(ownBytes);
   // The head is followed by the embedding when another group of windows comes.
   const pairs = own.map((bytes, k) => bytes + (own[(k + 1) % own.length] ?? 0));
   return {
-    resident: weightBytes(allPrograms(programs), kind),
+    resident: weightBytes(
+      [programs, ...(healed ? [healed.programs] : [])].flatMap(allPrograms),
+      kind,
+    ),
     pair: pinnedBytes + Math.max(...pairs),
     single: pinnedBytes + Math.max(...own),
   };
+}
+
+/** What a stage loads when weights are streamed. */
+export function streamedVariants(
+  programs: ScorePrograms,
+  healed: HealedRuns | null,
+): readonly ScorePrograms[] {
+  if (!healed) return [programs];
+  return healed.together ? [programs, healed.programs] : [healed.programs];
 }
 
 function bufferObstacle(

@@ -64,17 +64,33 @@ export function storedBytes(programs: ScorePrograms): number {
   return [...seen.values()].reduce((sum, bytes) => sum + bytes, 0);
 }
 
-export function boundOf(programs: ScorePrograms, stage: Stage): BoundProgram | undefined {
+function boundOf(programs: ScorePrograms, stage: Stage): BoundProgram | undefined {
   if (stage === 'embed') return programs.embed;
   return stage === 'head' ? programs.head : programs.blocks[stage];
 }
 
-export function stagesOf(programs: ScorePrograms, kind: DeviceKind): Stages {
+/** The distinct programs of a stage of the same model with different weights. */
+export function boundsOf(variants: readonly ScorePrograms[], stage: Stage): BoundProgram[] {
+  const found = variants.map((programs) => boundOf(programs, stage));
+  return [...new Set(found.filter((bound) => bound !== undefined))];
+}
+
+/**
+ * @param others the same model with other weights, whose stages are loaded together with those of
+ *   `programs`
+ */
+export function stagesOf(
+  programs: ScorePrograms,
+  kind: DeviceKind,
+  others: readonly ScorePrograms[] = [],
+): Stages {
   const order: Stage[] = ['embed', ...programs.blocks.keys(), 'head'];
-  const bound = new Map(order.map((stage) => [stage, boundOf(programs, stage) as BoundProgram]));
+  const bound = new Map(order.map((stage) => [stage, boundsOf([programs, ...others], stage)]));
   const users = new Map<unknown, number>();
-  for (const { weights } of bound.values())
-    for (const key of new Set([...weights.values()].map(weightKey)))
+  for (const together of bound.values())
+    for (const key of new Set(
+      together.flatMap(({ weights }) => [...weights.values()].map(weightKey)),
+    ))
       users.set(key, (users.get(key) ?? 0) + 1);
   const part = (program: BoundProgram, shared: boolean): BoundProgram => ({
     ...program,
@@ -83,10 +99,17 @@ export function stagesOf(programs: ScorePrograms, kind: DeviceKind): Stages {
     ),
   });
   const pinned = [...bound.values()]
+    .flat()
     .map((program) => part(program, true))
     .filter(({ weights }) => weights.size > 0);
   const own = new Map(
-    [...bound].map(([stage, program]) => [stage, weightBytes([part(program, false)], kind)]),
+    [...bound].map(([stage, together]) => [
+      stage,
+      weightBytes(
+        together.map((program) => part(program, false)),
+        kind,
+      ),
+    ]),
   );
   return {
     order,
