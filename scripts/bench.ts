@@ -1,6 +1,6 @@
 // Runs the benchmarks that have limits: opening, curve, CPU devices, time before scoring, search,
-// Taylor, memory, magnitudes, evaluation, the page, decoding, exports; and, where it is named, that
-// of a GPU.
+// Taylor, healing, memory, magnitudes, evaluation, the page, decoding, exports; and, where it is
+// named, that of a GPU.
 // `npm run bench -- [open] [curve] ... [--webgpu] [--before folder] [--json file]`; `--before`
 // names the built page of an older version to compare the first page with. Of `cpu`: `--torch`, a
 // result of tools/torch_curve.py to compare with (several may be given); `--large`, the folder of
@@ -18,6 +18,7 @@ import { benchEstimate } from './bench/estimate.ts';
 import { benchEvaluate } from './bench/evaluate.ts';
 import { benchExport } from './bench/export.ts';
 import { benchGpu } from './bench/gpu.ts';
+import { benchHeal } from './bench/heal.ts';
 import { benchMagnitudes } from './bench/magnitudes.ts';
 import { benchMemory } from './bench/memory.ts';
 import { benchOpen } from './bench/open.ts';
@@ -46,6 +47,7 @@ const PARTS: Record<
   estimate: benchEstimate,
   search: benchSearch,
   taylor: benchTaylor,
+  heal: benchHeal,
   memory: benchMemory,
   magnitudes: benchMagnitudes,
   evaluate: benchEvaluate,

@@ -10,6 +10,7 @@ import { measureTaylor, taylorMemory } from '../../src/runtime/gradients/taylor.
 import { ScoreSession } from '../../src/runtime/score/session.ts';
 import { allPrograms, weightBytes } from '../../src/runtime/weights/stages.ts';
 import { peakResidentBytes, serveMeasurement } from './fresh.ts';
+import { watchHeap } from './heap.ts';
 
 export interface MemoryAsked {
   path: string;
@@ -73,19 +74,6 @@ async function measure({ path, graph, windows, share, job }: MemoryAsked): Promi
     heapBytes: { before: before.heap, after: heap() },
     residentBytes: { before: before.resident, peak: peakResidentBytes() },
   };
-}
-
-/** Bytes of every wasm memory that is made from now on. */
-function watchHeap(): () => number {
-  const memories: WebAssembly.Memory[] = [];
-  class Watched extends WebAssembly.Memory {
-    constructor(descriptor: WebAssembly.MemoryDescriptor) {
-      super(descriptor);
-      memories.push(this);
-    }
-  }
-  Object.assign(WebAssembly, { Memory: Watched });
-  return () => memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
 }
 
 void serveMeasurement(measure);

@@ -50,7 +50,7 @@ const LAYERS = { fp16: { full: 4, quick: 2 }, q4: { full: 12, quick: 6 } };
 const part = (weights: 'fp16' | 'q4', title: string): Part => ({
   name: `block-${weights}`,
   title,
-  limit: { full: 85, quick: 30 },
+  limit: { full: 70, quick: 30 },
   needsGpu: true,
   run: (context) => run(context, weights),
 });

@@ -6,6 +6,7 @@ import { blockHalf, blockQuantized } from './block.ts';
 import { curveOnCpu, curveOnGpu } from './curve.ts';
 import { decodeFloat, decodeQuantized } from './decode.ts';
 import { device } from './device.ts';
+import { loraStep } from './lora.ts';
 import type { Part } from './part.ts';
 import { taylor } from './taylor.ts';
 
@@ -18,6 +19,7 @@ export const PARTS: readonly Part[] = [
   curveOnGpu,
   curveOnCpu,
   taylor,
+  loraStep,
   decodeFloat,
   decodeQuantized,
   blockHalf,

@@ -46,6 +46,7 @@ export interface GpuReport {
 const TIMES_CPU: readonly [string, string, string, string, boolean][] = [
   ['curve-webgpu', 'curve', 'curve-cpu', 'curve', false],
   ['taylor', 'webgpu.taylor', 'taylor', 'cpu.taylor', false],
+  ['lora', 'webgpu.step', 'lora', 'cpu.step', false],
   ['decode-fp32', 'webgpu.decode', 'decode-fp32', 'cpu.decode', true],
   ['decode-q4', 'webgpu.decode', 'decode-q4', 'cpu.decode', true],
   ...['block-fp16', 'block-q4'].flatMap((part) =>

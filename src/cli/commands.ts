@@ -6,6 +6,7 @@ import { corpus } from './corpus/corpus.ts';
 import { evaluate } from './evaluate.ts';
 import { prune } from './export.ts';
 import { generate } from './generate.ts';
+import { heal } from './heal/heal.ts';
 import { inspect } from './inspect.ts';
 import { score } from './score.ts';
 import { search } from './search.ts';
@@ -17,6 +18,7 @@ export const COMMANDS: { readonly [name: string]: Command } = {
   search,
   eval: evaluate,
   prune,
+  heal,
   bench,
   generate,
   corpus,

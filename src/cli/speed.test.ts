@@ -51,7 +51,8 @@ describe('words', () => {
   });
 
   test('decimals', () => {
-    expect(['0.7', '.5', '2'].map((text) => decimal(text, 'x'))).toEqual([0.7, 0.5, 2]);
+    const given = ['0.7', '.5', '2', '1e-4'];
+    expect(given.map((text) => decimal(text, 'x'))).toEqual([0.7, 0.5, 2, 1e-4]);
     for (const bad of ['-1', '1e3', 'Infinity', ''])
       expect(() => decimal(bad, 'x')).toThrow(UsageError);
   });

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { ScoreSettings } from '../contract/score.ts';
+import { decodeText } from '../decodeText.ts';
 import { EspalierError } from '../errors.ts';
 import type { CalibrationText } from '../runtime/score/calibration.ts';
 import { UsageError } from './args.ts';
@@ -46,11 +47,13 @@ export function readCalibration({ text, windows }: CalibrationValues): Calibrati
   }
 }
 
-/** @throws EspalierError `missing-file` */
+/** @throws EspalierError `missing-file`; `bad-input` for a file that is no text */
 export function readTextFile(path: string): { name: string; text: string } {
+  const name = basename(path);
   try {
-    return { name: basename(path), text: readFileSync(path, 'utf8') };
+    return { name, text: decodeText(name, readFileSync(path)) };
   } catch (error) {
+    if (error instanceof EspalierError) throw error;
     throw new EspalierError(
       'missing-file',
       `${path} cannot be read.`,

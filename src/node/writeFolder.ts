@@ -31,12 +31,7 @@ export async function writeFolder(
 ): Promise<void> {
   const target = resolve(out);
   const exists = existsSync(target);
-  if (exists && (await readdir(target).catch(() => ['a file'])).length > 0)
-    throw new EspalierError(
-      'bad-input',
-      `${out} exists and is not an empty folder.`,
-      'Name a new folder; nothing is overwritten.',
-    );
+  await requireFree(out);
   const temporary = join(
     exists ? target : dirname(target),
     `.${basename(target)}.${randomUUID()}.part`,
@@ -54,6 +49,20 @@ export async function writeFolder(
     await rm(temporary, { recursive: true, force: true }).catch(() => {});
     throw fsError(error, `${out} cannot be written`);
   }
+}
+
+/**
+ * Sees that a folder can be written, before the work whose result goes there. @throws EspalierError
+ * `bad-input`
+ */
+export async function requireFree(out: string): Promise<void> {
+  const target = resolve(out);
+  if (!existsSync(target) || (await readdir(target).catch(() => ['a file'])).length === 0) return;
+  throw new EspalierError(
+    'bad-input',
+    `${out} exists and is not an empty folder.`,
+    'Name a new folder; nothing is overwritten.',
+  );
 }
 
 async function writeFiles(

@@ -1,0 +1,162 @@
+// Writes an export to a folder and checks what was written, for `prune` and `heal`.
+
+import type { Verification } from '../contract/verify.ts';
+import { toReport } from '../errors.ts';
+import { exportManifest } from '../model/export/manifest.ts';
+import type { StepChoice } from '../model/export/steps.ts';
+import { type OpenedModel, openModel } from '../model/open/open.ts';
+import type { ModelSummary } from '../model/open/summary.ts';
+import { writeFolder } from '../node/writeFolder.ts';
+import type { Engine } from '../runtime/device/engine.ts';
+import { runtimeOf } from '../runtime/device/ort.ts';
+import { expectedNll } from '../runtime/score/exported.ts';
+import type { RoutedSession } from '../runtime/score/route.ts';
+import { verifyPrecisions } from '../runtime/verify/combine.ts';
+import { type ExpectedNll, noNumbersOf } from '../runtime/verify/runs.ts';
+import { VERIFY_TOKENS, verifyExport } from '../runtime/verify/verify.ts';
+import { spreadIds } from '../spreadIds.ts';
+import { blocksLeft, type Unit } from '../units.ts';
+import { VERSION } from '../version.ts';
+import { noteDevice, openEngine } from './device.ts';
+import { openSession, withFolder } from './open.ts';
+import { megabytes, note, status, statusDone } from './output.ts';
+import type { RunValues } from './sharedOptions.ts';
+
+export interface WriteRequest {
+  opened: OpenedModel;
+  removed: readonly Unit[];
+  /** What the export does after the removal. */
+  steps: readonly StepChoice[];
+  /** Further precisions of the model. */
+  others: readonly OpenedModel[];
+  /** Folder to write, new or empty. */
+  out: string;
+}
+
+/** What was written, as the JSON of a command gives it. */
+export interface Written {
+  out: string;
+  files: { path: string; bytes: number }[];
+  leftOut: string[];
+  remarks: string[];
+  /** Null where the structure of what was written cannot be read again. */
+  summary: ModelSummary | null;
+  verification: Verification;
+  runtime: string;
+}
+
+const VERDICTS: Readonly<Record<Verification['status'], string>> = {
+  verified: 'verified',
+  'in-parts': 'verified block by block',
+  unverified: 'not verified',
+  failed: 'failed verification',
+};
+
+/** @throws EspalierError of the files; a failed check is part of the verification */
+export async function writeExport(
+  { opened, removed, steps, others, out }: WriteRequest,
+  values: RunValues,
+): Promise<Written> {
+  const manifest = await exportManifest(opened, removed, { app: VERSION, steps, others });
+  await writeFolder(out, manifest.files, opened.folder, (done, total) =>
+    status(`write ${megabytes(done)} of ${megabytes(total)}`),
+  );
+  statusDone();
+
+  // Spread token ids: verification needs any text, and a folder may have no tokenizer.
+  const window = spreadIds(VERIFY_TOKENS, opened.summary.vocabSize);
+  const { nll, nllObstacle, noNumbers, engine } = await likelihood(
+    { opened, removed, steps },
+    window,
+    values,
+  );
+  const expected = { window, numBlocks: blocksLeft(opened.summary.numBlocks, removed), steps };
+  const [verification, summary] = await withFolder(out, async (written) => [
+    await verifyPrecisions(
+      { opened, others, graph: manifest.graph, likelihood: { nll, nllObstacle, noNumbers } },
+      (graph, source, found) =>
+        verifyExport(
+          written,
+          graph,
+          { ...expected, ...found, source: { opened: source, removed } },
+          engine,
+        ),
+    ),
+    // Structure that cannot be read again is the first failed check.
+    await openModel(written, manifest.graph).then(
+      (model) => model.summary,
+      () => null,
+    ),
+  ]);
+  await engine.dispose();
+  noteDevice(engine.name, runtimeOf(engine));
+  return {
+    out,
+    files: manifest.files.map((file) => ({ path: file.path, bytes: file.size })),
+    leftOut: manifest.leftOut,
+    remarks: manifest.remarks,
+    summary,
+    verification,
+    runtime: runtimeOf(engine),
+  };
+}
+
+/** What was written and checked, on standard output. @param numBlocks that are left */
+export function printChecks({ out, files, verification }: Written, numBlocks: number): void {
+  const total = files.reduce((sum, file) => sum + file.bytes, 0);
+  process.stdout.write(
+    `${out}: ${numBlocks} blocks, ${megabytes(total)}, ${VERDICTS[verification.status]}\n`,
+  );
+  const wrong = verification.status === 'failed' ? 'FAILED' : 'not run';
+  for (const check of verification.checks)
+    process.stdout.write(`  ${check.ok ? 'ok    ' : wrong} ${check.name}: ${check.detail}\n`);
+}
+
+/** Notes on what was written, and the exit code. */
+export function concluded({ out, leftOut, remarks, verification }: Written): number {
+  for (const remark of remarks) note(remark);
+  if (leftOut.length > 0)
+    note(`Left out, because the pruned model does not use them: ${leftOut.join(', ')}.`);
+  if (verification.status !== 'failed') return 0;
+  const first = verification.checks.find((check) => !check.ok);
+  note(`${out} failed verification${first ? ` (${first.name}): ${first.detail}` : '.'}`);
+  return 1;
+}
+
+interface Expected {
+  nll: Float32Array | null;
+  engine: Engine;
+}
+
+/**
+ * The studio's own NLL per token of the plan, with the engine for verification; a model that cannot
+ * be scored is verified without it, with a note.
+ */
+async function likelihood(
+  { opened, removed, steps }: Pick<WriteRequest, 'opened' | 'removed' | 'steps'>,
+  window: readonly number[],
+  values: RunValues,
+): Promise<Pick<ExpectedNll, 'nllObstacle' | 'noNumbers'> & Expected> {
+  let nllObstacle: string | undefined;
+  if (opened.summary.canScore) {
+    let routed: RoutedSession | null = null;
+    try {
+      routed = await openSession(opened, values);
+      const { session, engine } = routed;
+      for (const text of routed.notes) note(text);
+      const nll = await expectedNll(session, opened, { removed, steps }, window);
+      const noNumbers = await noNumbersOf(session, nll, window);
+      if (noNumbers) note(`There are no numbers to verify the export by: ${noNumbers}.`);
+      await session.dispose();
+      return { nll, noNumbers, engine };
+    } catch (error) {
+      const { message, detail } = toReport(error);
+      note(`The likelihood is not compared: ${message} ${detail}`);
+      nllObstacle = message;
+      // The engine may have failed with the model: verification gets a new one.
+      await routed?.session.dispose().catch(() => {});
+      await routed?.engine.dispose().catch(() => {});
+    }
+  }
+  return { nll: null, ...(nllObstacle ? { nllObstacle } : {}), engine: await openEngine(values) };
+}
