@@ -94,6 +94,13 @@ export async function finished(page: Page): Promise<void> {
   await expect(page.getByTestId('measured-on')).toBeVisible({ timeout: 200_000 });
 }
 
+/** The sample with a curve of two short windows, for what needs one and not its numbers. */
+export async function openScored(page: Page): Promise<void> {
+  await openSample(page);
+  await page.getByTestId('score-quick').click();
+  await finished(page);
+}
+
 /**
  * Exports the plan as a zip, waits for the verdict and unpacks the download into a temporary
  * folder.

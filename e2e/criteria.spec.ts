@@ -159,7 +159,7 @@ test('the calibration study: runs are kept, the curve and its windows stay', asy
   const before = await page.getByTestId('ppl-pruned').textContent();
   // The runs of the study are on shorter windows than the curve.
   await page.getByTestId('settings').click();
-  await page.getByTestId('length').fill('64');
+  await page.getByTestId('length').fill('32');
   await page.keyboard.press('Escape');
   await workspace(page, 'compare');
   await page.getByTestId('study-seeds').fill('2');

@@ -14,6 +14,7 @@ import {
   giveWindows,
   golden,
   measureByHand,
+  openSample,
   test,
 } from './app.ts';
 
@@ -75,7 +76,9 @@ test('the engine dies: it is said, the next click goes on, plan and scores are k
 test('the engine dies while it scores: one click scores again, the plan is kept', async ({
   app: page,
 }) => {
-  await page.getByTestId('open-sample').click();
+  await openSample(page);
+  await giveWindows(page, golden('sample').windows.slice(0, 5));
+  await page.getByTestId('score').click();
   await expect(page.getByTestId('progress')).toContainText(/block \d+ of/);
   await page.getByTestId('block-2').uncheck();
   for (const worker of page.workers())

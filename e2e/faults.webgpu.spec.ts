@@ -34,7 +34,7 @@ test('the device is lost while it scores: one click scores again, the plan is ke
   await useWebgpu(page);
   await measureByHand(page);
   const [window = []] = golden<{ windows: number[][] }>('sample').windows;
-  await giveWindows(page, [window.slice(0, 32)]);
+  await giveWindows(page, [window.slice(0, 16)]);
   await page.getByTestId('score').click();
   await expect(page.getByTestId('progress')).toContainText(/block \d+ of/, {
     timeout: 200_000,

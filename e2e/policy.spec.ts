@@ -59,6 +59,8 @@ test('the sample is scored, pruned and exported under the policy, workers includ
 }) => {
   await policyFromHost(page);
   await page.getByTestId('open-sample').click();
+  await page.getByTestId('cancel').click();
+  await page.getByTestId('score-quick').click();
   await finished(page);
   await page.getByTestId('drop-count').fill('2');
   await expect(page.getByTestId('ppl-pruned')).toHaveAttribute('data-stale', 'false');

@@ -3,6 +3,7 @@
 
 import { argmax, GREEDY } from '../src/analysis/sampling.ts';
 import type { EvaluateResult } from '../src/contract/evaluate.ts';
+import type { TrainSettings } from '../src/contract/heal.ts';
 import { EspalierError } from '../src/errors.ts';
 import { fileFolder } from '../src/files/folder.ts';
 import { manifestFolder } from '../src/model/export/folder.ts';
@@ -27,10 +28,13 @@ import { openWasm } from '../src/runtime/device/wasmEngine.ts';
 import { openWebgpu, WebgpuEngine } from '../src/runtime/device/webgpuEngine.ts';
 import type { EvaluationText } from '../src/runtime/evaluate/text.ts';
 import { measureTaylor } from '../src/runtime/gradients/taylor.ts';
+import { refit } from '../src/runtime/heal/refit.ts';
+import { train } from '../src/runtime/heal/train.ts';
 import type { Curve } from '../src/runtime/score/curve.ts';
 import { ScoreSession } from '../src/runtime/score/session.ts';
 import { gradientNorms } from '../src/runtime/testing/gradientNorms.ts';
 import { verifyExport } from '../src/runtime/verify/verify.ts';
+import { wholeSequence } from '../src/text/training/sequences.ts';
 import type { Unit } from '../src/units.ts';
 
 /** A folder relative to the page, with its files. */
@@ -63,6 +67,16 @@ export type RuntimeCall =
   /** Windows as the segments of an evaluation. */
   | (OnDevice & { check: 'evaluate'; windows: number[][]; removed: Unit[]; budgetBytes?: number })
   | (OnDevice & { check: 'taylor'; windows: number[][]; budgetBytes?: number })
+  /** Windows to learn from; the last `heldOut` of them are held out. */
+  | (OnDevice & {
+      check: 'train';
+      windows: number[][];
+      heldOut: number;
+      removed: Unit[];
+      settings: TrainSettings;
+      budgetBytes?: number;
+    })
+  | (OnDevice & { check: 'refit'; windows: number[][]; removed: Unit[] })
   | (OnDevice & { check: 'verify'; window: number[]; removed: number[] })
   | (OnDevice & { check: 'decode'; removed: number[]; prompt: number[]; steps: number })
   | (OnDevice & { check: 'decode-lost'; prompt: number[] })
@@ -115,6 +129,10 @@ async function run(call: RuntimeCall): Promise<unknown> {
         return await evaluate(engine, call);
       case 'taylor':
         return await taylor(engine, call);
+      case 'train':
+        return await trained(engine, call);
+      case 'refit':
+        return await refitted(engine, call);
       case 'verify':
         return await verify(engine, call);
       case 'decode':
@@ -151,6 +169,57 @@ async function taylor(
   );
   await session.dispose();
   return { found, gradNorm, left: engine.ledger.total() };
+}
+
+async function trained(
+  engine: Engine,
+  {
+    windows,
+    heldOut,
+    removed,
+    settings,
+    budgetBytes,
+    ...served
+  }: Extract<RuntimeCall, { check: 'train' }>,
+): Promise<unknown> {
+  const { structure, ...model } = await opened(served);
+  const session = ScoreSession.open({ structure, ...model }, engine, { budgetBytes });
+  const sequences = windows.map(wholeSequence);
+  const end = sequences.length - heldOut;
+  const data = { fit: sequences.slice(0, end), heldOut: sequences.slice(end) };
+  const norms: number[] = [];
+  const found = await session.alone((alone) =>
+    train({
+      ...{ ...alone, structure, removed, changes: [], settings, data },
+      onEvent: (event) => void (event.type === 'step' && norms.push(event.norm)),
+    }),
+  );
+  await session.dispose();
+  const losses = found.heldOut.map(({ loss }) => loss);
+  return { losses: found.losses, heldOut: losses, norms, left: engine.ledger.total() };
+}
+
+async function refitted(
+  engine: Engine,
+  { windows, removed, ...served }: Extract<RuntimeCall, { check: 'refit' }>,
+): Promise<unknown> {
+  const model = await opened(served);
+  const session = ScoreSession.open(model, engine);
+  const { products, changes } = await session.alone((alone) =>
+    refit({
+      ...alone,
+      structure: model.structure,
+      removed,
+      settings: { all: true, ridge: 1e-3 },
+      windows,
+      onProgress: () => {},
+    }),
+  );
+  await session.dispose();
+  const matrices = changes.map((change) =>
+    change.kind === 'replaced' ? [...new Float32Array(change.values.buffer)] : [],
+  );
+  return { products, matrices, left: engine.ledger.total() };
 }
 
 async function codeOf(

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import AxeBuilder from '@axe-core/playwright';
 import type { Browser, Page } from '@playwright/test';
-import { expect, finished, golden, test } from './app.ts';
+import { expect, finished, golden, openScored, test } from './app.ts';
 
 const expected = golden<{ baseline_ppl: number; loo_ppl: number[] }>('sample');
 
@@ -45,9 +45,17 @@ async function openFile(
 const dated = (what: string, extension: string) =>
   new RegExp(`^sample-${what}-\\d{8}\\.${extension}$`);
 
-test('tables: CSV and JSON with the numbers on screen', async ({ app: page, context }) => {
-  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+test('what one curve gives: tables, figures, a report', async ({ app: page, browser }) => {
   await scored(page);
+  await test.step('tables: CSV and JSON with the numbers on screen', () => tables(page));
+  await test.step('figures: SVG on its own, PNG of twice its size, light on a dark page', () =>
+    figures(page, browser));
+  await test.step('the report opens from a file, loads nothing, has the numbers of the page', () =>
+    report(page, browser));
+});
+
+async function tables(page: Page): Promise<void> {
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
   const csv = await save(page, 'importance', 'importance-saveCsv');
   expect(csv.name).toMatch(dated('importance', 'csv'));
   const text = readFileSync(csv.path, 'utf8');
@@ -78,14 +86,10 @@ test('tables: CSV and JSON with the numbers on screen', async ({ app: page, cont
   expect(file.rows.map(({ ppl }: { ppl: number }) => String(ppl))).toEqual(
     rows.slice(1).map((row) => row[2]),
   );
-});
+}
 
-test('figures: SVG on its own and PNG of twice its size, light on a dark page', async ({
-  app: page,
-  browser,
-}) => {
+async function figures(page: Page, browser: Browser): Promise<void> {
   await page.emulateMedia({ colorScheme: 'dark' });
-  await scored(page);
   const svg = await save(page, 'importance', 'importance-saveSvg');
   expect(svg.name).toMatch(dated('importance', 'svg'));
   const text = readFileSync(svg.path, 'utf8');
@@ -124,45 +128,9 @@ test('figures: SVG on its own and PNG of twice its size, light on a dark page', 
   expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual(seen.size.map((size) => 2 * size));
   // Nearly all of one colour would be an empty drawing: that compresses to almost nothing.
   expect(png.length).toBeGreaterThan(15_000);
-});
+}
 
-test('the menu by keyboard alone, and the focus back on its button', async ({ app: page }) => {
-  await scored(page);
-  const button = page.getByTestId('take-importance');
-  await button.focus();
-  await expect(button).toHaveAttribute('aria-expanded', 'false');
-  await page.keyboard.press('ArrowDown');
-  await expect(button).toHaveAttribute('aria-expanded', 'true');
-  const focused = page.locator(':focus');
-  await expect(focused).toHaveText('Copy as CSV');
-  await page.keyboard.press('ArrowUp');
-  await expect(focused).toHaveText('Save PNG');
-  await page.keyboard.press('Home');
-  await page.keyboard.press('s');
-  await expect(focused).toHaveText('Save CSV');
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.map(({ id }) => id)).toEqual([]);
-  await page.keyboard.press('Escape');
-  await expect(page.getByTestId('take-menu-importance')).toHaveCount(0);
-  await expect(button).toBeFocused();
-});
-
-test('a browser that does not let the page copy is answered', async ({ app: page }) => {
-  await scored(page);
-  await page.evaluate(() => {
-    Object.defineProperty(navigator, 'clipboard', { value: undefined });
-    document.execCommand = () => false;
-  });
-  await page.getByTestId('take-importance').click();
-  await page.getByTestId('take-importance-copyCsv').click();
-  await expect(page.getByText('did not let this page copy').first()).toBeVisible();
-});
-
-test('the report opens from a file, loads nothing and has the numbers of the page', async ({
-  app: page,
-  browser,
-}) => {
-  await scored(page);
+async function report(page: Page, browser: Browser): Promise<void> {
   await page.getByTestId('drop-count').fill('4');
   await expect(page.getByTestId('ppl-pruned').first()).toHaveAttribute('data-stale', 'false');
   const pruned = await page.getByTestId('ppl-pruned').first().textContent();
@@ -194,4 +162,36 @@ test('the report opens from a file, loads nothing and has the numbers of the pag
   }
   expect(faults).toEqual([]);
   await viewer.close();
+}
+
+test('the menu by keyboard alone, and the focus back on its button', async ({ app: page }) => {
+  await openScored(page);
+  const button = page.getByTestId('take-importance');
+  await button.focus();
+  await expect(button).toHaveAttribute('aria-expanded', 'false');
+  await page.keyboard.press('ArrowDown');
+  await expect(button).toHaveAttribute('aria-expanded', 'true');
+  const focused = page.locator(':focus');
+  await expect(focused).toHaveText('Copy as CSV');
+  await page.keyboard.press('ArrowUp');
+  await expect(focused).toHaveText('Save PNG');
+  await page.keyboard.press('Home');
+  await page.keyboard.press('s');
+  await expect(focused).toHaveText('Save CSV');
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id }) => id)).toEqual([]);
+  await page.keyboard.press('Escape');
+  await expect(page.getByTestId('take-menu-importance')).toHaveCount(0);
+  await expect(button).toBeFocused();
+});
+
+test('a browser that does not let the page copy is answered', async ({ app: page }) => {
+  await openScored(page);
+  await page.evaluate(() => {
+    Object.defineProperty(navigator, 'clipboard', { value: undefined });
+    document.execCommand = () => false;
+  });
+  await page.getByTestId('take-importance').click();
+  await page.getByTestId('take-importance-copyCsv').click();
+  await expect(page.getByText('did not let this page copy').first()).toBeVisible();
 });

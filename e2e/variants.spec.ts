@@ -1,15 +1,13 @@
 // The Speed and Variants workspaces in the built page: times before work, the gain in the result,
 // rows by gain, names that wrap.
 
-import { expect, finished, test } from './app.ts';
+import { expect, openScored, test } from './app.ts';
 
 test('measured plans are compared by gain, and a long name stays readable', async ({
   app: page,
 }) => {
-  await page.getByTestId('open-sample').click();
-  await finished(page);
+  await openScored(page);
   await page.getByTestId('tab-speed').click();
-  await page.getByTestId('speed-auto').uncheck();
   await expect(page.getByTestId('speed')).toContainText('unknown until the first run');
   for (const count of ['2', '8']) {
     await page.getByTestId('tab-choose').click();

@@ -105,7 +105,7 @@ test('a page in use, or that cannot remember the reload, only offers it', async 
   expect(events).toEqual(['threads after a reload']);
 });
 
-test('nothing happens where the host isolates the page, there is one core, or in a frame', async () => {
+test('nothing happens where the host isolates the page, with one core, or in a frame', async () => {
   for (const setting of [{ isolated: true }, { cores: 1 }, { framed: true }])
     expect((await first(setting)).events).toEqual([]);
 });

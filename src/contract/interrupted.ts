@@ -1,22 +1,34 @@
 // Long jobs that did not finish and can be resumed.
 
 import type { UsedDevice } from './device.ts';
+import type { HealRequest } from './heal.ts';
 import type { ScoreSettings } from './score.ts';
 import type { SearchParameters } from './search.ts';
+
+/** What such a job was asked for. */
+export type ResumableWork =
+  | {
+      job: 'score' | 'parts' | 'search' | 'taylor';
+      /** The settings it was started with. */
+      settings: ScoreSettings;
+      search: SearchParameters | null;
+    }
+  | {
+      job: 'heal';
+      request: HealRequest;
+      /** Names of its texts that were too long to be stored: they must be given again. */
+      missing: string[];
+    };
 
 /**
  * A long job that was interrupted; it is resumed when it is started with the same settings.
  */
-export interface Interrupted {
+export type Interrupted = ResumableWork & {
   key: string;
-  job: 'score' | 'parts' | 'search' | 'taylor';
-  /** The settings it was started with. */
-  settings: ScoreSettings;
-  search: SearchParameters | null;
   device: UsedDevice;
-  /** Block evaluations done, of all. */
+  /** Block evaluations or training steps done, of all. */
   done: number;
   total: number;
   /** ms since 1970. */
   savedAt: number;
-}
+};

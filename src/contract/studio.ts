@@ -3,12 +3,27 @@
 import type { MeasuredSource } from '../analysis/criteriaTable.ts';
 import type { Identity } from '../model/export/identity.ts';
 import type { StepChoice } from '../model/export/steps.ts';
+import type { Healing } from '../model/healing/healing.ts';
 import type { WrittenSizes } from '../model/open/size.ts';
 import type { Unit } from '../units.ts';
 import type { SourceResult } from './criteria.ts';
 import type { BrowserDeviceKind, DeviceChoice, DeviceReport } from './device.ts';
-import type { EvaluateEvent, EvaluateRequest, EvaluateResult } from './evaluate.ts';
-import type { ExportRequest, ExportResult } from './export.ts';
+import type { EvaluateEvent, EvaluateResult, PageEvaluateRequest } from './evaluate.ts';
+import type {
+  AdapterRequest,
+  AdapterResult,
+  ExportRequest,
+  ExportResult,
+  HealedForms,
+} from './export.ts';
+import type {
+  HealEstimate,
+  HealEvent,
+  HealingShelf,
+  HealOutcome,
+  HealRequest,
+  KeptHealing,
+} from './heal.ts';
 import type { Interrupted } from './interrupted.ts';
 import type { Methods } from './methods.ts';
 import type { OpenRequest, OpenResult } from './open.ts';
@@ -78,8 +93,13 @@ export interface StudioApi {
   /**
    * PPL with the units removed, on the windows of the last `score` or `useWindows`. A newer call
    * cancels an older one.
+   * @param healing id of a healing of this plan: then with the weights that it has changed
    */
-  plan(removed: Unit[], onEvent: (progress: Progress) => void): Promise<PlanResult>;
+  plan(
+    removed: Unit[],
+    onEvent: (progress: Progress) => void,
+    healing?: string,
+  ): Promise<PlanResult>;
   /**
    * Leave-one-out over the sublayers, on the windows of the last score or useWindows, or
    * those of the settings. @throws EspalierError as `score`.
@@ -103,14 +123,56 @@ export interface StudioApi {
    * @throws EspalierError as `score`.
    */
   search(request: SearchRequest, onEvent: (event: SearchEvent) => void): Promise<SearchResult>;
-  /** Pauses the running search between two runs, or lets it continue. */
+  /**
+   * What a healing will take; two steps of a training are measured, or a block of a refit. Whatever
+   * else needs the engine ends it at once.
+   * @throws EspalierError `cancelled` then, and while a job runs; `unsupported-op` and
+   *   `unsupported-graph` naming what cannot be healed; `bad-input` for texts and settings.
+   */
+  estimateHealing(request: HealRequest): Promise<HealEstimate>;
+  /** Refits or trains a plan and keeps what comes of it. @throws EspalierError as the estimate. */
+  heal(request: HealRequest, onEvent: (event: HealEvent) => void): Promise<HealOutcome>;
+  /**
+   * Refits a plan as the page does by itself: as `heal`, but whatever else needs the engine ends
+   * it.
+   */
+  refit(request: HealRequest, onEvent: (progress: Progress) => void): Promise<HealOutcome>;
+  /**
+   * Trains the original on the text of this healing to predict the next token, with the settings
+   * of its training otherwise, and records what that does beside it.
+   * @throws EspalierError `bad-input` where the texts are no longer there
+   */
+  controlHealing(id: string, onEvent: (event: HealEvent) => void): Promise<KeptHealing>;
+  /** Ends the running training early, with the best state so far as its result. */
+  stopHealing(): Promise<void>;
+  /** The healings of the open model. */
+  healings(): Promise<HealingShelf>;
+  /** A healing with its weights. @throws EspalierError `bad-input` where it is not there. */
+  healing(id: string): Promise<Healing>;
+  /**
+   * Perplexity of a healing of a graph of few bits, changed matrices rounded again and kept as
+   * floats, on the windows of the last `score` or `useWindows`.
+   */
+  measureForms(id: string, onEvent: (progress: Progress) => void): Promise<HealedForms>;
+  /** Why a healing cannot be an adapter for PEFT, in sentences; null where it can. */
+  adapterObstacle(id: string): Promise<string | null>;
+  /** Writes the adapter of a healing. @throws EspalierError for an obstacle; as `export` */
+  saveAdapter(request: AdapterRequest): Promise<AdapterResult>;
+  /** Erases one, or all of the open model. */
+  forgetHealing(id: string | null): Promise<HealingShelf>;
+  /**
+   * Erases those of another model, or of all models together.
+   * @param model its graph and weights hashes, separated by a blank
+   */
+  forgetHealingsOf(model: string | null): Promise<HealingShelf>;
+  /** Pauses the running search or training between two runs, or lets it continue. */
   pause(on: boolean): Promise<void>;
   /**
    * Perplexity of original and plan on another text; when it is cancelled, events have reported the
    * partial result.
    */
   evaluate(
-    request: EvaluateRequest,
+    request: PageEvaluateRequest,
     onEvent: (event: EvaluateEvent) => void,
   ): Promise<EvaluateResult>;
   /**
@@ -149,6 +211,18 @@ export const METHODS = {
   measureSource: { job: true },
   search: { job: true },
   pause: {},
+  estimateHealing: { job: true },
+  heal: { job: true },
+  refit: { job: true },
+  controlHealing: { job: true },
+  stopHealing: {},
+  healings: {},
+  healing: {},
+  measureForms: { job: true },
+  adapterObstacle: {},
+  saveAdapter: {},
+  forgetHealing: {},
+  forgetHealingsOf: {},
   evaluate: { job: true },
   countTokens: {},
   interrupted: {},

@@ -141,7 +141,7 @@ export function makeKeptShelf(open: OpenStore = browserStore): KeptShelf {
   };
 }
 
-const isQuota = (error: unknown) =>
+export const isQuota = (error: unknown) =>
   (error as { name?: unknown } | null)?.name === 'QuotaExceededError';
 
 function isAbout(value: unknown): value is KeptAbout {

@@ -71,7 +71,7 @@ it('carries over what two versions share, and nothing else', async () => {
   expect(await (await now.keptOfOther('assets/index-v1.js'))?.text()).toBe('script of v1');
 });
 
-it('goes on where nothing more finds room: what is not carried over is fetched when used', async () => {
+it('goes on where nothing more finds room: what is not carried over is fetched', async () => {
   const caches = new MemoryCaches();
   const before = shelfOf(siteOf('v1'), caches, memoryHost(filesOf('v1')));
   await before.install();

@@ -66,8 +66,8 @@ export class Shelf {
   }
 
   /**
-   * Takes over from older versions what this one has too and has not used yet. What finds no room is
-   * left for its next use.
+   * Takes over from older versions what this one has too and has not used yet. What finds no room
+   * is left for its next use.
    */
   async carryOver(): Promise<void> {
     const own = await this.own();

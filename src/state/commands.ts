@@ -12,12 +12,18 @@ import { makeEstimateActions } from './estimate/actions.ts';
 import { makeEvaluateActions } from './evaluate/actions.ts';
 import { evaluateObstacle } from './evaluate/selectors.ts';
 import { makeExportActions } from './export/actions.ts';
+import { makeAdapterActions } from './export/adapterActions.ts';
+import { makeFormsActions } from './export/formsActions.ts';
 import { makeRestoreActions } from './export/restoreActions.ts';
 import { makeGenerateActions } from './generate/actions.ts';
 import { makeConversationActions } from './generate/conversation.ts';
 import { generateObstacle } from './generate/selectors.ts';
 import { makeGoalActions } from './goal/actions.ts';
 import { goalObstacle } from './goal/selectors.ts';
+import { makeHealActions } from './heal/actions.ts';
+import { makeRefitActions } from './heal/refitActions.ts';
+import { healObstacle } from './heal/selectors.ts';
+import { makeHealShelfActions } from './heal/shelfActions.ts';
 import { makeInteropActions } from './interop/actions.ts';
 import { makeResumeActions } from './interrupted/actions.ts';
 import { engineJob } from './jobs.ts';
@@ -63,12 +69,17 @@ const MAKERS = [
   makeSearchActions,
   makePathActions,
   makeEvaluateActions,
+  makeHealActions,
+  makeHealShelfActions,
+  makeRefitActions,
   makeDraftActions,
   makeInteropActions,
   makeResumeActions,
   makeRestoreActions,
   makeDropActions,
   makeExportActions,
+  makeFormsActions,
+  makeAdapterActions,
   makeGoalActions,
   makeSpeedActions,
   makeGenerateActions,
@@ -171,11 +182,28 @@ const TABLE = [
     run: (actions) => void actions.search(),
   },
   {
+    id: 'heal',
+    label: 'Heal the plan',
+    keys: ['l'],
+    enabled: (state) => healObstacle(state) === null,
+    run: (actions) => void actions.heal(),
+  },
+  {
     id: 'pause',
-    label: 'Pause or continue the search',
+    label: 'Pause or continue the search or the healing',
     keys: ['h'],
-    enabled: (state) => state.search.running,
-    run: (actions, state) => actions.pauseSearch(!state.search.paused),
+    enabled: (state) => state.search.running || state.heal.running !== null,
+    run(actions, state) {
+      if (state.search.running) actions.pauseSearch(!state.search.paused);
+      else actions.pauseHealing(!state.heal.paused);
+    },
+  },
+  {
+    id: 'stop-healing',
+    label: 'Stop the training, keep the best state',
+    keys: ['Shift+l'],
+    enabled: ({ heal: { running } }) => running !== null && !running.stopping,
+    run: (actions) => actions.stopHealing(),
   },
   {
     id: 'evaluate',
@@ -238,7 +266,9 @@ const TABLE = [
     label: 'Export pruned model',
     keys: ['e'],
     enabled: (state) =>
-      isOpen(state) && [null, 'export'].includes(engineJob(state)) && state.model.opening === null,
+      isOpen(state) &&
+      [null, 'export', 'forms'].includes(engineJob(state)) &&
+      state.model.opening === null,
     run: (actions) => actions.openDialog('export'),
   },
   {

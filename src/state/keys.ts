@@ -1,6 +1,7 @@
 // Keys that say what a number was computed from: equal keys, equal numbers.
 
 import { inBrowser } from '../contract/device.ts';
+import type { HealRequest } from '../contract/heal.ts';
 import type { ScoreSettings } from '../contract/score.ts';
 import type { Unit } from '../units.ts';
 import type { StudioState } from './state.ts';
@@ -15,6 +16,20 @@ export function settingsKey(settings: ScoreSettings): string {
   const key =
     keys.get(settings) ?? JSON.stringify({ ...settings, text: brief, budgetBytes: undefined });
   keys.set(settings, key);
+  return key;
+}
+
+const healKeys = new WeakMap<HealRequest, string>();
+
+/** A healing as a key: equal keys, equal healings. Device and budget decide how, not what. */
+export function healKey(request: HealRequest): string {
+  const { removed, data, methods } = request;
+  const brief = <T extends object | null>(one: T) =>
+    one && 'text' in one ? { ...one, text: digest(String(one.text)) } : one;
+  const key =
+    healKeys.get(request) ??
+    JSON.stringify([removed, methods, data.heldOut, brief(data.text), brief(data.foreign)]);
+  healKeys.set(request, key);
   return key;
 }
 
@@ -47,13 +62,23 @@ export function curveSettings({
   return { ...settings, text, samples: windows.length, length: used.length, device: where };
 }
 
-/** Key of the plan under the current curve, or null when there is nothing to measure. */
+/**
+ * Key of the plan, with its healing, under the current curve; null when there is nothing to
+ * measure.
+ */
 export function effectKey(state: StudioState): string | null {
+  const { curve } = state.score;
+  const { removed, healing } = state.plan.present;
+  return curve && removed.length ? planKey(curve.id, removed, healing) : null;
+}
+
+/** The same with the weights of the source. */
+export function prunedKey(state: StudioState): string | null {
   const { curve } = state.score;
   const { removed } = state.plan.present;
   return curve && removed.length ? planKey(curve.id, removed) : null;
 }
 
 /** Key of a plan that was measured on the windows of a curve. */
-export const planKey = (curveId: number, removed: readonly Unit[]) =>
-  `${curveId}|${removed.join(',')}`;
+export const planKey = (curveId: number, removed: readonly Unit[], healing?: string) =>
+  `${curveId}|${removed.join(',')}${healing ? `|${healing}` : ''}`;

@@ -1,9 +1,11 @@
 // The long job that runs, as the title of the page and a notification report it, and the
 // interrupted ones that are offered.
 
-import type { Interrupted } from '../contract/interrupted.ts';
+import type { HealRequest } from '../contract/heal.ts';
+import type { Interrupted, ResumableWork } from '../contract/interrupted.ts';
+import { healRequest } from './heal/selectors.ts';
 import { engineJob } from './jobs.ts';
-import { curveSettings, settingsKey } from './keys.ts';
+import { curveSettings, healKey, settingsKey } from './keys.ts';
 import { derive } from './memo.ts';
 import { type EngineJob, type ErrorPlace, JOBS, type Share, type StudioState } from './state.ts';
 
@@ -30,7 +32,7 @@ export function percent({ done, total }: Share): number {
   return done > 0 ? Math.max(1, Math.min(99, Math.floor((100 * done) / Math.max(1, total)))) : 0;
 }
 
-type Asked = Pick<Interrupted, 'settings' | 'search'>;
+type Asked = Omit<Extract<ResumableWork, { settings: unknown }>, 'job'> | { request: HealRequest };
 
 /** What each resumable job would be asked with, if it were started again. */
 const ASKED: Record<Interrupted['job'], (state: StudioState) => Asked | null> = {
@@ -42,11 +44,20 @@ const ASKED: Record<Interrupted['job'], (state: StudioState) => Asked | null> = 
     const { settings, ...search } = path.request;
     return { settings, search };
   },
+  heal(state) {
+    const request = healRequest(state);
+    return request && { request };
+  },
 };
 
-const keyOf = ({ settings, search }: Asked) =>
-  settingsKey(settings) +
-  JSON.stringify(search && [search.start, search.locked, search.count, search.maxPpl]);
+function keyOf(asked: Asked): string {
+  if ('request' in asked) return healKey(asked.request);
+  const { settings, search } = asked;
+  return (
+    settingsKey(settings) +
+    JSON.stringify(search && [search.start, search.locked, search.count, search.maxPpl])
+  );
+}
 
 /**
  * The interrupted job that the one that failed at this place would continue, asked for once more;

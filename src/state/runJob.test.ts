@@ -241,6 +241,23 @@ const RUNNING: Record<EngineJob, (state: StudioState) => Partial<StudioState>> =
       },
     },
   }),
+  heal: ({ heal }) => ({
+    heal: {
+      ...heal,
+      running: {
+        request: null,
+        controlOf: 'h',
+        losses: [],
+        heldOut: [],
+        steps: 0,
+        notes: [],
+        stopping: false,
+      },
+    },
+  }),
+  forms: ({ export: slice }) => ({
+    export: { ...slice, forms: { ...slice.forms, running: true } },
+  }),
   export: ({ export: slice }) => ({ export: { ...slice, running: true } }),
 };
 
@@ -271,6 +288,18 @@ const START: Record<EngineJob, (page: Page) => unknown> = {
   search: ({ actions }) => actions.search(),
   paths: ({ actions }) => actions.measurePaths(),
   evaluate: ({ actions }) => actions.evaluate(),
+  heal({ actions }) {
+    actions.setRemoved([3]);
+    return actions.heal();
+  },
+  async forms({ actions, get, store }) {
+    actions.setRemoved([3]);
+    await actions.heal();
+    const { model } = get();
+    const summary = { ...model.current!.summary, dtype: 'q4' };
+    store.state.setState({ model: { ...model, current: { ...model.current!, summary } } });
+    await actions.measureForms();
+  },
   export: ({ actions }) => actions.exportModel('pruned'),
 };
 
@@ -282,6 +311,7 @@ const resultsOf = (state: StudioState) => ({
   stability: state.stability,
   search: { ...state.search, form: null },
   evaluate: { ...state.evaluate, form: null },
+  heal: { ...state.heal, form: null, shelf: null },
   export: state.export,
   effect: state.effect,
   errors: state.errors,

@@ -13,6 +13,7 @@ import { EVALUATE } from './evaluate/state.ts';
 import { EXPORT } from './export/state.ts';
 import { GENERATE } from './generate/state.ts';
 import { GOAL } from './goal/state.ts';
+import { HEAL } from './heal/state.ts';
 import { INTEROP } from './interop/state.ts';
 import { INTERRUPTED } from './interrupted/state.ts';
 import type { AnyPart } from './kept/part.ts';
@@ -41,6 +42,7 @@ const SLICES = {
   stability: STABILITY,
   search: SEARCH,
   estimate: ESTIMATE,
+  heal: HEAL,
   evaluate: EVALUATE,
   drafts: DRAFTS,
   interop: INTEROP,
@@ -197,6 +199,32 @@ export const JOBS = {
     takesLessMemory: true,
     checkpoint: null,
     isLostOnLeaving: true,
+  },
+  heal: {
+    title: 'Healing',
+    name: 'the healing',
+    busy: 'A plan is being healed.',
+    place: 'heal',
+    runs: ({ heal }) => heal.running !== null,
+    progress: ({ heal }) => heal.progress,
+    share: ({ heal }) => shareOf(heal.progress),
+    again: { command: 'heal', label: 'Heal again' },
+    takesLessMemory: true,
+    checkpoint: 'heal',
+    isLostOnLeaving: false,
+  },
+  forms: {
+    title: 'Measuring both forms',
+    name: 'the measurement of both forms',
+    busy: 'Both forms of a healing are being measured.',
+    place: 'export',
+    runs: (state) => state.export.forms.running,
+    progress: (state) => state.export.forms.progress,
+    share: (state) => shareOf(state.export.forms.progress),
+    again: null,
+    takesLessMemory: false,
+    checkpoint: null,
+    isLostOnLeaving: false,
   },
   export: {
     title: 'Exporting',

@@ -24,6 +24,9 @@ const EvaluatePanel = lazy(async () => ({
 const GeneratePanel = lazy(async () => ({
   default: (await import('./generate/GeneratePanel.tsx')).GeneratePanel,
 }));
+const HealPanel = lazy(async () => ({
+  default: (await import('./heal/HealPanel.tsx')).HealPanel,
+}));
 const SearchPanel = lazy(async () => ({
   default: (await import('./search/SearchPanel.tsx')).SearchPanel,
 }));
@@ -65,6 +68,7 @@ const PANELS: readonly PanelSpec[] = [
   { id: 'criteria', place: 'compare', Panel: CriteriaPanel },
   { id: 'search', place: 'compare', Panel: SearchPanel, shown: canScore },
   { id: 'stability', place: 'compare', Panel: StabilityPanel, shown: canScore },
+  { id: 'heal', place: 'heal', Panel: HealPanel },
   { id: 'evaluate', place: 'quality', Panel: EvaluatePanel, shown: canScore },
   { id: 'generate', place: 'quality', Panel: GeneratePanel },
   { id: 'speed', place: 'speed', Panel: SpeedPanel },

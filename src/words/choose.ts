@@ -40,12 +40,12 @@ export const NO_NUMBERS = {
   evaluated: 'The evaluation is done. The intact model gives no numbers.',
   /** While the curve grows: which block it is comes with the warnings at the end. */
   growing:
-    'The likelihood of the intact model is NaN or infinite. At the end of scoring the first block ' +
-    'whose output is not finite is named.',
+    'The likelihood of the intact model is NaN or infinite. At the end of scoring the first ' +
+    'block whose output is not finite is named.',
   /** A curve of an older version, or from a file, without a warning that says it. */
   unnamed:
-    'The likelihood of the intact model is NaN or infinite. Score again to see which block is the ' +
-    'first whose output is not finite.',
+    'The likelihood of the intact model is NaN or infinite. Score again to see which block is ' +
+    'the first whose output is not finite.',
   comesBack: (blocks: string, count: number) =>
     `Numbers come back without ${count === 1 ? `block ${blocks}` : `one of the blocks ${blocks}`}.`,
   /** Why what needs an order, or a comparison with the original, is not there. */
@@ -188,6 +188,7 @@ export const INTERRUPTED = {
     parts: 'Scoring of sublayers',
     search: 'The search',
     taylor: 'The Taylor criterion',
+    heal: 'Healing',
   },
   was: (name: string, percent: number, ago: string) =>
     `${name} was interrupted at ${percent} %, ${ago}.`,

@@ -93,6 +93,7 @@ export const FORM = {
   boundOn: 'Limit the perplexity',
   boundValue: 'Highest rise of perplexity to allow, in percent',
   boundUnit: '% higher',
+  refits: 'refit plans that would pass it',
   find: 'Find a plan',
   cancel: 'Cancel',
   closest: 'Use the closest',
@@ -203,6 +204,13 @@ export const STEPS = {
     const without = left > 0 ? `, ${left} left out as disturbed` : '';
     return `${read}${pooled}${without}: ${VERDICTS[verdict]}`;
   },
+  refit: (k: number) => `Refit the plan without ${blocks(k)}`,
+  refitted: (share: number) => `perplexity ${rise(share)}`,
+  refitRose: 'not used: the loss rises on text that it has not seen',
+  notRefitted: (seconds: number | null) =>
+    seconds === null
+      ? 'skipped: how long it takes is not known. Start it in Heal'
+      : `skipped: it would take ${aboutSeconds({ low: seconds, high: seconds })}. Start it in Heal`,
   apart: 'prediction and measurement are more than 30 % apart',
   unequal: 'two measurements are more than 30 % apart',
   straddles: 'the interval contains the goal',
@@ -245,11 +253,13 @@ export interface Reached {
   /** In the words of the goal; '' where it was not measured. */
   value: string;
   rise: number | null;
+  /** The perplexity is that of the refitted plan. */
+  isRefitted?: boolean;
 }
 
-const plan = ({ removed, value, rise: share }: Reached): string =>
+const plan = ({ removed, value, rise: share, isRefitted }: Reached): string =>
   [
-    `without ${blocksOf(removed)}`,
+    `without ${blocksOf(removed)}${isRefitted ? ', refitted' : ''}`,
     value,
     share === null ? 'perplexity not measured' : `perplexity ${rise(share)}`,
   ]

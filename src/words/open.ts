@@ -34,9 +34,10 @@ export const DROPPED = {
   title: (name: string) => `What is ${name} for?`,
   score: 'Score blocks on it',
   evaluate: 'Evaluate plans on it',
+  heal: 'Heal on it',
   note:
-    'Scoring chooses blocks on one text; an evaluation judges the plan on another. On the same ' +
-    'text, the plan looks better than it is.',
+    'Scoring chooses blocks on one text and healing learns from one; an evaluation judges the ' +
+    'plan on another. On the same text, the plan looks better than it is.',
 };
 
 /** The dropped files together, as messages call them. */
@@ -53,6 +54,9 @@ export const onlyOneOpened = (opened: string, others: readonly string[]) =>
 export const textWaits = (name: string) =>
   `${name} is kept. Open a model first; the page then asks what to use the text for.`;
 
+export const instructionsWait = (name: string) =>
+  `${name} is kept as the text to heal on. Open a model first.`;
+
 export const emptyFile = (name: string): Refusal => ({
   message: `The file ${name} is empty.`,
   hint: 'Drop a model folder, or a text of a few thousand words.',
@@ -64,8 +68,8 @@ export const busyExporting = (name: string) =>
 
 /** The kinds of JSON that the page understands. */
 const JSON_KINDS =
-  'Espalier reads two kinds of JSON file: an espalier.json, which restores a plan, and windows ' +
-  'of token ids, as in [[1, 2, 3], [4, 5, 6]].';
+  'Espalier reads three kinds of JSON file: an espalier.json, which restores a plan, windows of ' +
+  'token ids, as in [[1, 2, 3], [4, 5, 6]], and instructions with their answers to heal on.';
 
 /** Where a text stops being JSON. `found` is '' at its end. */
 function jsonFaultWords({ line, column, found }: JsonPlace): string {
@@ -86,7 +90,7 @@ export const notJson = (name: string, place: JsonPlace | null): Refusal => ({
 });
 
 export const otherJson = (name: string): Refusal => ({
-  message: `${name} is neither an espalier.json nor windows of token ids.`,
+  message: `${name} is neither an espalier.json, windows of token ids nor instructions.`,
   hint: JSON_KINDS,
 });
 

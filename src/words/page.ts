@@ -5,6 +5,7 @@ import type { WorkspaceId } from './workspaces.ts';
 export const WORKSPACE_LABELS: Readonly<Record<WorkspaceId, string>> = {
   choose: 'Choose',
   compare: 'Compare',
+  heal: 'Heal',
   quality: 'Quality',
   speed: 'Speed',
   variants: 'Variants',
@@ -14,6 +15,7 @@ export const WORKSPACE_LABELS: Readonly<Record<WorkspaceId, string>> = {
 export const WORKSPACE_PURPOSES: Readonly<Record<WorkspaceId, string>> = {
   choose: 'Score the blocks and choose which to remove',
   compare: 'Compare criteria, search step by step, see how stable the order is',
+  heal: 'Recover quality: refit or train what is left',
   quality: 'Evaluate on another text; read both models side by side',
   speed: 'Measure how fast original and pruned run',
   variants: 'All measured plans in one table and chart',
@@ -31,7 +33,7 @@ export const PAGE = {
   stopping: 'stopping…',
   private: 'Nothing leaves this tab.',
   drop:
-    'Drop a folder anywhere to open another model, a .txt file to score or evaluate on it, an ' +
+    'Drop a folder anywhere to open another model, a .txt file to score, evaluate or heal on, an ' +
     'espalier.json to restore a plan, a block_order.csv to use its order.',
   broken: 'Something on this page broke.',
   brokenNext: 'Reload it: your plan is in the address and returns when you open the model again.',

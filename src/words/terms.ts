@@ -205,6 +205,44 @@ export const TERMS = {
     name: 'Load time',
     explanation: 'From the first byte read to a model that is ready to run.',
   },
+  healing: {
+    name: 'Healing',
+    explanation:
+      'Changing the weights that are left so that the pruned model behaves like the original ' +
+      'again: by refitting or by training. It changes neither size nor speed.',
+  },
+  refit: {
+    name: 'Refit',
+    explanation:
+      'One weight matrix before each run of removed blocks is solved for by least squares, so ' +
+      'that its output is what the run would have given (after ReplaceMe, Shopkhoev et al., 2025).',
+  },
+  lora: {
+    name: 'LoRA',
+    explanation:
+      'Low-rank adaptation: beside each weight matrix a product of two small ones is trained, ' +
+      'and added to it at the end (Hu et al., 2021). The rank is their inner size.',
+  },
+  heldOut: {
+    name: 'Held-out part',
+    explanation:
+      'The end of the text, which healing never sees. What improves there has not been learned ' +
+      'by heart.',
+  },
+  recovered: {
+    name: 'Recovered',
+    explanation:
+      'The share of the loss per token (NLL) that pruning added and healing took away again, on ' +
+      'text that it has not seen. 100 % is as good as the original; more than that also comes ' +
+      'from learning this kind of text.',
+  },
+  control: {
+    name: 'Control',
+    explanation:
+      'The original, trained on the same text to predict the next token, with the same settings. ' +
+      'Training on a text lowers the perplexity on its kin even without pruning: only what the ' +
+      'healed model gains beyond that is healing.',
+  },
   protocol: {
     name: 'Protocol',
     explanation:

@@ -1,4 +1,4 @@
-// What the choice of a text says, for scoring and for evaluation.
+// What the choice of a text says, for scoring, for evaluation and for healing.
 
 export const TEXTS = {
   legend: 'Text',
@@ -18,6 +18,18 @@ export const TEXTS = {
     label: 'Evaluation text',
     placeholder: 'A few hundred words or more',
     note: 'WikiText-2, PTB or any other text. You can also drop a .txt file on the page.',
+  },
+  healing: {
+    label: 'Text to heal on',
+    placeholder: 'A few thousand words, or instructions as JSON or JSONL',
+    note:
+      'The more it is like what the model is for, the better. Instructions (Alpaca) go through ' +
+      'the chat template of the model; only answers are learned.',
+  },
+  foreign: {
+    label: 'Another text to measure on',
+    placeholder: 'A few hundred words of another kind',
+    note: 'It tells whether the model got better in general or only on texts like the first one.',
   },
 } as const;
 

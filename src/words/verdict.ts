@@ -64,7 +64,8 @@ export const VERDICT = {
   thin: 'So few windows say little: score on 10 × 128 before you rely on it.',
   evaluate: 'Evaluate it on another text',
   fewer: (k: number, share: number) => `Try fewer blocks: without ${k} it is ${rise(share)}`,
-  fewerUnknown: 'Try fewer blocks, or recover quality by fine-tuning (healing) after the export.',
+  fewerUnknown: 'Try fewer blocks.',
+  heal: 'Heal it',
   export: 'Export it',
   nextWords: 'Next:',
   better: (by: string, ppl: string, own: string) =>
@@ -77,8 +78,8 @@ export const VERDICT = {
     {
       word: WORDS.healing,
       text:
-        'The model still writes text, but worse text. Fine-tuning after pruning (healing) usually ' +
-        'recovers most of the quality.',
+        'The model still writes text, but worse text. Refitting or training what is left, in the ' +
+        'Heal workspace, recovers part of the quality, often most of it.',
     },
     {
       word: WORDS.broken,

@@ -2,6 +2,8 @@
 // not; and which notes people see.
 
 import { beforeEach, expect, test } from 'vitest';
+import type { HealRequest } from '../contract/heal.ts';
+import { TRAIN_DEFAULTS } from '../contract/healDefaults.ts';
 import type { ScoreSettings } from '../contract/score.ts';
 import { EspalierError } from '../errors.ts';
 import { makeJobShelf } from '../files/checkpoints.ts';
@@ -20,7 +22,7 @@ const SETTINGS: ScoreSettings = {
   device: 'auto',
 };
 const WASM = { kind: 'wasm', name: 'CPU (wasm)' } as const;
-const FACTS: JobFacts = {
+const FACTS = {
   job: 'score',
   settings: SETTINGS,
   search: null,
@@ -29,7 +31,7 @@ const FACTS: JobFacts = {
     [1, 2, 3],
     [4, 5, 6],
   ],
-};
+} satisfies JobFacts;
 
 let disk: MemoryStore;
 beforeEach(() => {
@@ -98,7 +100,7 @@ test('another budget goes on; other windows, device, job, search or model do not
   ).toMatchObject({ done: 40 });
 });
 
-test('another number of threads starts again and says so; at its end neither run is left', async () => {
+test('another number of threads starts again and says so; at its end no run is left', async () => {
   await run(FACTS, 40);
   const threads = { ...FACTS, device: { kind: 'wasm', name: 'CPU (wasm, 4 threads)' } } as const;
   const again = await run(threads, 80, 'finish');
@@ -112,7 +114,8 @@ test('another number of threads starts again and says so; at its end neither run
 test('a very long text is stored as its windows, which give the same key', async () => {
   const text = { kind: 'text', name: 'book.txt', text: 'a'.repeat(5e6) } as const;
   await run({ ...FACTS, settings: { ...SETTINGS, text } }, 40);
-  const [job] = await checkpoints().interrupted(async () => MODEL);
+  const [found] = await checkpoints().interrupted(async () => MODEL);
+  const job = found?.job === 'heal' ? undefined : found;
   expect(job?.settings.text).toEqual({ kind: 'ids', name: 'book.txt', windows: FACTS.windows });
   expect((await run({ ...FACTS, settings: job?.settings ?? SETTINGS }, 80)).resumed).toMatchObject({
     done: 40,
@@ -148,4 +151,26 @@ test('a model without an identity is scored, and not read where nothing is store
   expect(asked).toBe(0);
   await run(FACTS, 40);
   expect(await checkpoints().begin(missing)(FACTS, () => {}, work)).toBeNull();
+});
+
+test('a healing is found by its texts; too long ones are named and must be given again', async () => {
+  const text = { kind: 'text', name: 'book.txt', text: 'a'.repeat(5e6) } as const;
+  const request: HealRequest = {
+    removed: [3],
+    data: { text, heldOut: 0.1, foreign: { kind: 'bundled' } },
+    methods: [TRAIN_DEFAULTS],
+    device: 'auto',
+  };
+  const facts: JobFacts = { job: 'heal', request, device: WASM };
+  await run(facts, 40);
+  const [job] = await checkpoints().interrupted(async () => MODEL);
+  expect(job).toMatchObject({ job: 'heal', missing: ['book.txt'], done: 40 });
+  const other = { ...text, text: `${'a'.repeat(5e6 - 1)}b` };
+  const changed = { ...request, data: { ...request.data, text: other } };
+  expect((await run({ ...facts, request: changed }, 8)).resumed).toBeNull();
+  expect((await run({ ...facts, request: { ...request, budgetBytes: 1 } }, 80)).resumed).toEqual({
+    done: 40,
+    total: 120,
+    body: { at: 40 },
+  });
 });

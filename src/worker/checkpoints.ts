@@ -1,8 +1,8 @@
 // The checkpoints of long jobs in this browser: which belongs to which model, windows, device and
 // settings, and which of these jobs no tab is running.
 
-import type { Interrupted } from '../contract/interrupted.ts';
-import type { ScoreSettings } from '../contract/score.ts';
+import type { HealData, HealRequest, HealText } from '../contract/heal.ts';
+import type { Interrupted, ResumableWork } from '../contract/interrupted.ts';
 import { type JobShelf, makeJobShelf } from '../files/checkpoints.ts';
 import type { Identity } from '../model/export/identity.ts';
 import type { Checkpoint, CheckpointStore } from '../runtime/checkpoint/checkpoint.ts';
@@ -13,12 +13,16 @@ import { VERSION } from '../version.ts';
  * Everything that a job's numbers follow from, besides the model. The memory budget decides how,
  * not what.
  */
-export interface JobFacts extends Pick<Interrupted, 'job' | 'settings' | 'search' | 'device'> {
-  windows: number[][];
-}
+export type JobFacts = Pick<Interrupted, 'device'> &
+  (
+    | (Extract<ResumableWork, { settings: unknown }> & { windows: number[][] })
+    | Pick<Extract<ResumableWork, { job: 'heal' }>, 'job' | 'request'>
+  );
+
+type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
 /** What is written down beside the body. */
-type About = Omit<Interrupted, 'key' | 'job' | 'savedAt'>;
+type About = Without<Interrupted, 'key' | 'job' | 'savedAt'>;
 
 /**
  * Runs a job with a place for its checkpoints. `resumed` = what an interrupted run of the
@@ -92,7 +96,7 @@ export class Checkpoints {
     return own
       .filter(({ key }) => !running.has(lockName(key)))
       .flatMap(({ key, job, savedAt, about }) =>
-        isAbout(about) ? [{ ...about, key, job: job as Interrupted['job'], savedAt }] : [],
+        isAbout(about) ? [{ ...about, key, job, savedAt } as Interrupted] : [],
       );
   }
 
@@ -133,13 +137,13 @@ export class Checkpoints {
     lock: JobLock,
     onNote: (text: string) => void,
   ): CheckpointStore {
-    const { job, search, device } = facts;
-    const settings = bounded(facts);
+    const { job, device } = facts;
+    const asked = bounded(facts);
     let warned = false;
     return {
       load: async () => found,
       save: async ({ done, total, body }) => {
-        const about: About = { settings, search, device, done, total };
+        const about: About = { ...asked, device, done, total };
         const stored = await keys()
           .then(([key, modelKey]) => {
             lock.hold(key);
@@ -178,30 +182,58 @@ const percentOf = ({ done, total }: Checkpoint) =>
 const modelKeyOf = ({ graphSha256, weightsSha256 }: Identity) =>
   `${VERSION} ${graphSha256} ${weightsSha256}`;
 
-async function jobKey(
-  identity: Identity,
-  { job, search, device, windows }: JobFacts,
-): Promise<string> {
-  return sha256OfText(
-    JSON.stringify([modelKeyOf(identity), job, search, device.kind, device.name, windows]),
-  );
+async function jobKey(identity: Identity, facts: JobFacts): Promise<string> {
+  const { job, device } = facts;
+  const of = [modelKeyOf(identity), job];
+  const where = [device.kind, device.name];
+  const all =
+    'request' in facts
+      ? [...of, await healFacts(facts.request), ...where]
+      : [...of, facts.search, ...where, facts.windows];
+  return sha256OfText(JSON.stringify(all));
 }
 
-function bounded({ settings, windows }: JobFacts): ScoreSettings {
+/** What the numbers of a healing follow from; texts by their hashes. */
+async function healFacts({ removed, data, methods }: HealRequest): Promise<unknown> {
+  const hashed = async (one: HealText | HealData['foreign']) =>
+    one && 'text' in one ? { ...one, text: await sha256OfText(one.text) } : one;
+  const [text, foreign] = [await hashed(data.text), await hashed(data.foreign)];
+  return { removed, methods, data: { ...data, text, foreign } };
+}
+
+/** What was asked for, with texts as far as they are stored. */
+function bounded(facts: JobFacts): Without<ResumableWork, 'job'> {
+  if ('request' in facts) return boundedHeal(facts.request);
+  const { settings, search, windows } = facts;
   const { text } = settings;
-  return text.kind === 'text' && text.text.length > MOST_TEXT
-    ? { ...settings, text: { kind: 'ids', name: text.name, windows } }
-    : settings;
+  const isLong = text.kind === 'text' && text.text.length > MOST_TEXT;
+  return {
+    settings: isLong ? { ...settings, text: { kind: 'ids', name: text.name, windows } } : settings,
+    search,
+  };
+}
+
+function boundedHeal(request: HealRequest): { request: HealRequest; missing: string[] } {
+  const { text, foreign } = request.data;
+  const missing = [text, foreign].flatMap((one) =>
+    one && 'text' in one && one.text.length > MOST_TEXT ? [one.name] : [],
+  );
+  const bare = <T extends HealText | HealData['foreign']>(one: T): T =>
+    one && 'text' in one && one.text.length > MOST_TEXT ? { ...one, text: '' } : one;
+  const data = { ...request.data, text: bare(text), foreign: bare(foreign) };
+  return { request: { ...request, data }, missing };
 }
 
 function isAbout(value: unknown): value is About {
-  const about = value as Partial<About> | null | undefined;
+  const about = value as Partial<Record<string, unknown>> | null | undefined;
+  const asked = about?.request === undefined ? about?.settings : about.request;
   return (
-    typeof about?.settings === 'object' &&
-    typeof about.device === 'object' &&
+    typeof asked === 'object' &&
+    asked !== null &&
+    typeof about?.device === 'object' &&
     Number.isFinite(about.done) &&
     Number.isFinite(about.total) &&
-    about.search !== undefined
+    (about.request === undefined ? about.search !== undefined : Array.isArray(about.missing))
   );
 }
 

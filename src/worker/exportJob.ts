@@ -17,6 +17,7 @@ import type { OpenedModel } from '../model/open/open.ts';
 import { otherPrecisions } from '../model/open/precisions.ts';
 import { deviceObstacle } from '../runtime/decode/runnable.ts';
 import { routesOf } from '../runtime/device/selfTest.ts';
+import { expectedNll } from '../runtime/score/exported.ts';
 import type { RoutedSession } from '../runtime/score/route.ts';
 import { verifyPrecisions } from '../runtime/verify/combine.ts';
 import { noNumbersOf } from '../runtime/verify/runs.ts';
@@ -99,7 +100,9 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
     onEvent({ job: 'export', ...step, done, total, secondsLeft: timeLeft(running, done, total) });
   };
   const nll = routed
-    ? await unlessNotHere(() => routed.session.nllPerToken(removed, ids, signal, onBlock))
+    ? await unlessNotHere(() =>
+        expectedNll(routed.session, opened, { removed, steps }, ids, signal, onBlock),
+      )
     : null;
   const noNumbers =
     routed && nll ? await unlessNotHere(() => noNumbersOf(routed.session, nll, ids, signal)) : null;
@@ -174,7 +177,12 @@ function verifyingDevice(
   return preferred !== 'webgpu' && gpu ? 'webgpu' : 'wasm';
 }
 
-async function write(target: ExportRequest['target'], name: string, job: WriteJob): Promise<Saved> {
+/** Writes files to where they were asked for. @throws EspalierError as `saveFolder` */
+export async function write(
+  target: ExportRequest['target'],
+  name: string,
+  job: WriteJob,
+): Promise<Saved> {
   if (target.kind === 'folder') {
     const parent: DirectoryTarget = target.handle;
     const saved = await saveFolder(parent, name, job);

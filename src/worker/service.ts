@@ -3,7 +3,7 @@
 import { MEASURED_SOURCES, type MeasuredSource } from '../analysis/criteriaTable.ts';
 import type { SourceResult } from '../contract/criteria.ts';
 import type { BrowserDeviceKind, DeviceChoice, DeviceReport } from '../contract/device.ts';
-import type { EvaluateEvent, EvaluateRequest, EvaluateResult } from '../contract/evaluate.ts';
+import type { EvaluateEvent, EvaluateResult, PageEvaluateRequest } from '../contract/evaluate.ts';
 import type { ExportRequest, ExportResult } from '../contract/export.ts';
 import type { Interrupted } from '../contract/interrupted.ts';
 import type { OpenRequest, OpenResult } from '../contract/open.ts';
@@ -21,12 +21,11 @@ import type {
 import type { SearchEvent, SearchRequest, SearchResult } from '../contract/search.ts';
 import type { StudioApi } from '../contract/studio.ts';
 import type { TokenCount } from '../contract/tokens.ts';
-import { cancelled, EspalierError, throwIfCancelled } from '../errors.ts';
+import { cancelled, EspalierError } from '../errors.ts';
 import type { Identity } from '../model/export/identity.ts';
 import type { StepChoice } from '../model/export/steps.ts';
 import { writtenSizes } from '../model/open/entries.ts';
 import type { WrittenSizes } from '../model/open/size.ts';
-import type { Checkpoint, CheckpointStore } from '../runtime/checkpoint/checkpoint.ts';
 import { measureSource } from '../runtime/criteria/sources.ts';
 import type { OrtLoader } from '../runtime/device/ort.ts';
 import { evaluationText } from '../runtime/evaluate/text.ts';
@@ -35,23 +34,24 @@ import { countTokens } from '../runtime/score/calibration.ts';
 import { sortUnits, type Unit } from '../units.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { exportPruned } from './exportJob.ts';
+import { HealCalls } from './healCalls.ts';
+import { Healings } from './healings.ts';
+import {
+  type BeginEvent,
+  type Begun,
+  beginOnWindows,
+  measuredOnWindows,
+  progressTo,
+} from './onWindows.ts';
 import { PauseGate } from './pauseGate.ts';
 import { readModel } from './readModel.ts';
 import { finishScore } from './scoreResult.ts';
 import { SessionHolder } from './sessionHolder.ts';
 import { type BundledText, StudioModel } from './studioModel.ts';
 
-/** What a job over windows says before its own events. */
-type BeginEvent = { type: 'note'; text: string } | { type: 'progress'; progress: Progress };
-
-const progressTo = (onEvent: (event: BeginEvent) => void) => (progress: Progress) =>
-  onEvent({ type: 'progress', progress });
-
-export class StudioService implements StudioApi {
+export class StudioService extends HealCalls implements StudioApi {
   private readonly loader: OrtLoader;
-  private readonly sessions: SessionHolder;
   private readonly bundledText: (which: BundledText) => Promise<string>;
-  private readonly checkpoints: Checkpoints;
   private current: StudioModel | null = null;
   private opens = 0;
   private windows: { rows: number[][]; device: 'auto' | BrowserDeviceKind } | null = null;
@@ -67,11 +67,11 @@ export class StudioService implements StudioApi {
     loader: OrtLoader,
     bundledText: (which: BundledText) => Promise<string>,
     checkpoints = new Checkpoints(),
+    shelf = new Healings(),
   ) {
-    this.sessions = new SessionHolder(loader);
+    super({ sessions: new SessionHolder(loader), checkpoints }, shelf, bundledText);
     this.loader = loader;
     this.bundledText = bundledText;
-    this.checkpoints = checkpoints;
   }
 
   async open(request: OpenRequest, onEvent: (progress: Progress) => void): Promise<OpenResult> {
@@ -83,7 +83,9 @@ export class StudioService implements StudioApi {
       // A later open has been requested: its model is the one that counts.
       if (turn !== this.opens) throw cancelled();
       await this.sessions.reset();
-      this.current = new StudioModel(opened, request.source, this.bundledText);
+      const model = new StudioModel(opened, request.source, this.bundledText);
+      this.current = model;
+      this.shelf.reset(() => model.identity());
       this.windows = null;
     });
     finish();
@@ -170,7 +172,11 @@ export class StudioService implements StudioApi {
     return this.model().identity();
   }
 
-  async plan(removed: Unit[], onEvent: (progress: Progress) => void): Promise<PlanResult> {
+  async plan(
+    removed: Unit[],
+    onEvent: (progress: Progress) => void,
+    healingId?: string,
+  ): Promise<PlanResult> {
     const turn = ++this.plans;
     this.planJob?.abort();
     this.sessions.dropSpare();
@@ -178,20 +184,10 @@ export class StudioService implements StudioApi {
     this.planJob = abort;
     return this.sessions.exclusive(async () => {
       if (turn !== this.plans) throw cancelled();
-      const { windows } = this;
-      if (!windows)
-        throw new EspalierError(
-          'bad-input',
-          'There are no windows to measure this plan on.',
-          'Press Score first.',
-        );
-      const { session } = await this.sessions.open(this.model().opened, windows.device, {
-        signal: abort.signal,
-        onProgress: onEvent,
-      });
-      await session.useWindows(windows.rows);
-      const measure = await session.plan(removed, abort.signal, onEvent);
-      return { ...measure, removed: sortUnits(removed) };
+      const { session } = await this.onCurve(abort.signal, onEvent);
+      const healing = await this.healingOf(healingId);
+      const measure = await session.plan(removed, abort.signal, onEvent, healing);
+      return { ...measure, removed: sortUnits(removed), ...(healing && { healing: healing.id }) };
     });
   }
 
@@ -201,10 +197,16 @@ export class StudioService implements StudioApi {
   ): Promise<SublayersResult> {
     this.planJob?.abort();
     return this.sessions.run((signal) =>
-      this.measured(settings, signal, onEvent, ({ session, resumable }, windows) =>
-        resumable('parts', null, (store) =>
-          session.scoreSublayers(windows, signal, onEvent, store),
-        ),
+      measuredOnWindows(
+        this,
+        this.model(),
+        settings,
+        signal,
+        onEvent,
+        ({ session, resumable }, windows) =>
+          resumable('parts', null, (store) =>
+            session.scoreSublayers(windows, signal, onEvent, store),
+          ),
       ),
     );
   }
@@ -240,10 +242,16 @@ export class StudioService implements StudioApi {
       const gate = new PauseGate(signal);
       gate.pause(this.paused);
       this.gate = gate;
-      return this.measured(settings, signal, onEvent, ({ session, resumable }, windows) =>
-        resumable('search', request, (store) =>
-          session.search({ ...request, windows }, signal, gate, onEvent, store),
-        ),
+      return measuredOnWindows(
+        this,
+        this.model(),
+        settings,
+        signal,
+        onEvent,
+        ({ session, resumable }, windows) =>
+          resumable('search', request, (store) =>
+            session.search({ ...request, windows }, signal, gate, onEvent, store),
+          ),
       );
     });
   }
@@ -251,16 +259,18 @@ export class StudioService implements StudioApi {
   async pause(on: boolean): Promise<void> {
     this.paused = on;
     this.gate?.pause(on);
+    this.healer.pause(on);
   }
 
   async evaluate(
-    request: EvaluateRequest,
+    request: PageEvaluateRequest,
     onEvent: (event: EvaluateEvent) => void,
   ): Promise<EvaluateResult> {
     this.planJob?.abort();
     return this.sessions.run(async (signal) => {
       const model = this.model();
       const source = await model.evaluationText(request);
+      const healing = await this.healingOf(request.healing);
       const { session, notes } = await this.sessions.open(model.opened, request.device, {
         signal,
         onProgress: progressTo(onEvent),
@@ -275,7 +285,7 @@ export class StudioService implements StudioApi {
         signal,
       );
       await session.setBudget(request.budgetBytes ?? this.sessions.budgetBytes);
-      return session.evaluate(segments, request.removed, signal, onEvent);
+      return session.evaluate(segments, request.removed, signal, onEvent, healing);
     });
   }
 
@@ -337,52 +347,38 @@ export class StudioService implements StudioApi {
     this.choosing?.abort();
   }
 
-  /** What a job finds on the windows of its settings, with what it was measured on. */
-  private async measured<T extends object>(
+  private begin(
     settings: ScoreSettings,
     signal: AbortSignal,
     onEvent: (event: BeginEvent) => void,
-    work: (begun: Awaited<ReturnType<StudioService['begin']>>, windows: number[][]) => Promise<T>,
-  ) {
-    const started = performance.now();
-    const begun = await this.begin(settings, signal, onEvent);
-    const { windows, settings: used } = begun.calibration;
-    const found = await work(begun, windows);
-    const seconds = (performance.now() - started) / 1000;
-    return { ...found, windows, settings: used, device: begun.device, seconds };
+  ): Promise<Begun> {
+    return beginOnWindows(this, this.model(), settings, signal, onEvent);
   }
 
-  /**
-   * What every job over windows begins with: the windows, the session on its device and budget, and
-   * the runner that stores the job's checkpoints.
-   */
-  private async begin(
-    settings: ScoreSettings,
-    signal: AbortSignal,
-    onEvent: (event: BeginEvent) => void,
-  ) {
-    const onNote = (text: string) => onEvent({ type: 'note', text });
-    const model = this.model();
-    const withCheckpoints = this.checkpoints.begin(() => model.identity());
-    const calibration = await model.calibration(settings, signal);
-    throwIfCancelled(signal);
-    const follow = { signal, onProgress: progressTo(onEvent) };
-    const opening = this.sessions.open(model.opened, settings.device, follow);
-    const { session, engine, selfTest, choice, notes } = await opening;
-    for (const text of [...notes, ...calibration.notes, ...calibration.warnings]) onNote(text);
-    this.sessions.budgetBytes = settings.budgetBytes;
-    await session.setBudget(settings.budgetBytes);
-    const device = { kind: engine.kind, name: engine.name };
-    const { windows } = calibration;
-    const resumable = <T>(
-      job: Interrupted['job'],
-      search: Interrupted['search'],
-      work: (store: CheckpointStore, resumed: Checkpoint | null) => Promise<T>,
-    ): Promise<T> => withCheckpoints({ job, settings, search, device, windows }, onNote, work);
-    return { calibration, session, device, choice, selfTest, resumable };
+  protected async onCurve(signal: AbortSignal, onProgress: (progress: Progress) => void) {
+    const { rows, device } = this.curveWindows();
+    const { opened } = this.model();
+    const { session } = await this.sessions.open(opened, device, { signal, onProgress });
+    // A name that starts with `use` reads as a React hook.
+    const take = session.useWindows.bind(session);
+    await take(rows);
+    return { session, windows: rows };
   }
 
-  private model(): StudioModel {
+  private curveWindows() {
+    if (this.windows) return this.windows;
+    throw new EspalierError(
+      'bad-input',
+      'There are no windows to measure this plan on.',
+      'Press Score first.',
+    );
+  }
+
+  protected endPlan(): void {
+    this.planJob?.abort();
+  }
+
+  protected model(): StudioModel {
     if (!this.current)
       throw new EspalierError(
         'bad-input',

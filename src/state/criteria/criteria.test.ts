@@ -179,7 +179,7 @@ it('what makes a source doubtful is said while its numbers are shown', async () 
   const { actions, get, store } = await scored();
   await actions.compareCriteria();
   expect(sourceWarnings(get())).toEqual([]);
-  const warnings = ['Gradients: int8 products computed in float.'];
+  const warnings = ['Gradients: int8 products are computed in float.'];
   store.state.setState(({ criteria }) => {
     const { taylor } = criteria.measured;
     const doubtful = { ...taylor!, result: { ...taylor!.result, warnings } };

@@ -2,11 +2,12 @@
 
 import type { Context } from '../context.ts';
 import type { EvaluateActions } from '../evaluate/actions.ts';
+import type { HealActions } from '../heal/actions.ts';
 import type { ScoreActions } from '../score/actions.ts';
 import { nameOfPasted } from '../score/text.ts';
 import type { StudioState } from '../state.ts';
 import { isTokenIds } from './selectors.ts';
-import type { Draft, TextField } from './state.ts';
+import { type Draft, TEXT_FIELDS, type TextField } from './state.ts';
 
 export interface DraftActions {
   /** Opens the field; what stands in it becomes the text in use. */
@@ -21,15 +22,21 @@ export interface DraftActions {
 /** Wait after a key before tokens are counted, in ms. */
 const COUNT_DELAY_MS = 250;
 
-const FIELDS: readonly TextField[] = ['scoring', 'evaluation'];
+/** The text in use where each field belongs. */
+const IN_USE: Readonly<Record<TextField, (state: StudioState) => object | null>> = {
+  scoring: ({ score }) => score.settings.text,
+  evaluation: ({ evaluate }) => evaluate.form.text,
+  healing: ({ heal }) => heal.form.data.text,
+  foreign: ({ heal }) => heal.form.data.foreign,
+};
 
-/** The text in use where this field belongs. */
-const inUse = (state: StudioState, field: TextField) =>
-  field === 'scoring' ? state.score.settings.text : state.evaluate.form.text;
+const inUse = (state: StudioState, field: TextField) => IN_USE[field](state);
 
 export function makeDraftActions(
   context: Context,
-  others: Pick<ScoreActions, 'setText'> & Pick<EvaluateActions, 'setEvaluationText'>,
+  others: Pick<ScoreActions, 'setText'> &
+    Pick<EvaluateActions, 'setEvaluationText'> &
+    Pick<HealActions, 'setHealText' | 'setForeignText'>,
 ): DraftActions {
   const { api, get, patch, store } = context;
   const timers = new Map<TextField, ReturnType<typeof setTimeout>>();
@@ -76,8 +83,11 @@ export function makeDraftActions(
       try {
         const name = nameOfPasted(text);
         // Token ids in brackets are a text like any other for an evaluation.
+        const asText = name.replace(/\.json$/, ' text');
         if (field === 'scoring') others.setText(name, text, quiet);
-        else others.setEvaluationText(name.replace(/\.json$/, ' text'), text, quiet);
+        else if (field === 'evaluation') others.setEvaluationText(asText, text, quiet);
+        else if (field === 'healing') others.setHealText(asText, text, quiet);
+        else others.setForeignText(asText, text, quiet);
       } finally {
         taking = null;
       }
@@ -86,7 +96,7 @@ export function makeDraftActions(
   };
 
   const unsubscribe = store.subscribe((state, before) => {
-    for (const field of FIELDS) {
+    for (const field of TEXT_FIELDS) {
       // A file, the bundled text or a text from elsewhere takes the place of the typed one.
       if (field !== taking && inUse(state, field) !== inUse(before, field))
         edit(field, { open: false, used: null });

@@ -4,7 +4,10 @@
 import type { TokenCount } from '../../contract/tokens.ts';
 import type { Slice } from '../slice.ts';
 
-export type TextField = 'scoring' | 'evaluation';
+export const TEXT_FIELDS = ['scoring', 'evaluation', 'healing', 'foreign'] as const;
+
+/** What a text is typed for; `foreign` is the other text that a healing is measured on. */
+export type TextField = (typeof TEXT_FIELDS)[number];
 
 export interface Draft {
   text: string;
@@ -23,10 +26,10 @@ const EMPTY: Draft = { text: '', open: false, count: null, used: null };
 /** Another model counts other tokens. */
 const uncounted = (draft: Draft): Draft => ({ ...draft, count: null });
 
+const each = (make: (field: TextField) => Draft): DraftsSlice =>
+  Object.fromEntries(TEXT_FIELDS.map((field) => [field, make(field)])) as DraftsSlice;
+
 export const DRAFTS: Slice<DraftsSlice> = {
-  first: { scoring: EMPTY, evaluation: EMPTY },
-  keep: ({ scoring, evaluation }) => ({
-    scoring: uncounted(scoring),
-    evaluation: uncounted(evaluation),
-  }),
+  first: each(() => EMPTY),
+  keep: (drafts) => each((field) => uncounted(drafts[field])),
 };

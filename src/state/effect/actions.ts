@@ -2,11 +2,13 @@
 // number of another plan as this one's.
 
 import { hasNumbers, pplWords } from '../../analysis/perplexity.ts';
+import type { Progress } from '../../contract/progress.ts';
 import { isCancelled } from '../../errors.ts';
+import { HEALED } from '../../words/healing.ts';
 import type { Context } from '../context.ts';
 import { effectIsLong } from '../estimate/selectors.ts';
 import { engineJob } from '../jobs.ts';
-import { effectKey } from '../keys.ts';
+import { effectKey, prunedKey } from '../keys.ts';
 import { countUnits } from '../plan/unitWords.ts';
 import { noNumbers } from '../score/selectors.ts';
 import type { StudioState } from '../state.ts';
@@ -29,24 +31,35 @@ export function makeEffectActions(context: Context): EffectActions {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const requests = context.newest();
 
-  async function measure(key: string, isNewest: () => boolean): Promise<void> {
+  async function measure(key: string, always: boolean, isNewest: () => boolean): Promise<void> {
     if (get().effect.asked !== key || engineJob(get())) return;
-    const removed = [...get().plan.present.removed];
+    const { removed: units, healing } = get().plan.present;
+    const removed = [...units];
+    const own = key === prunedKey(get()) ? undefined : healing;
+    const onProgress = (progress: Progress): void => {
+      // It comes by another channel than the result, which may overtake it.
+      if (isNewest() && get().effect.asked === key && !get().effect.known.has(key))
+        patch('effect', { progress });
+    };
     try {
-      const result = await api.plan(removed, (progress) => {
-        // It comes by another channel than the result, which may overtake it.
-        if (isNewest() && get().effect.asked === key && !get().effect.known.has(key))
-          patch('effect', { progress });
-      });
+      const result = await (own === undefined
+        ? api.plan(removed, onProgress)
+        : api.plan(removed, onProgress, own));
       if (key.split('|')[0] !== String(get().score.curve?.id)) return;
       const known = new Map(get().effect.known).set(key, result);
       patch('effect', { known });
       if (!isNewest()) return;
-      patch('effect', { shown: { key, result }, progress: null });
+      patch(
+        'effect',
+        own === undefined ? { shown: { key, result }, progress: null } : { progress: null },
+      );
       context.clear('plan');
       const isNone = noNumbers(get()) !== null && !hasNumbers(result);
       const ppl = isNone ? 'no number' : pplWords(result.ppl);
-      context.announce(`Perplexity without ${countUnits(removed)}: ${ppl}.`);
+      const healed = own === undefined ? '' : `, ${HEALED}`;
+      context.announce(`Perplexity without ${countUnits(removed)}${healed}: ${ppl}.`);
+      // The plan without its healing comes first: what heals is held against it.
+      if (key !== effectKey(get())) ask(always);
     } catch (error) {
       if (!isNewest()) return;
       patch('effect', { asked: null, progress: null });
@@ -58,23 +71,25 @@ export function makeEffectActions(context: Context): EffectActions {
   function ask(always = false): void {
     clearTimeout(timer);
     const isNewest = requests.begin();
-    const key = effectKey(get());
-    if (key === null) {
+    const pruned = prunedKey(get());
+    const own = effectKey(get());
+    if (pruned === null || own === null) {
       patch('effect', { asked: null, shown: null, progress: null });
       return;
     }
+    const result = get().effect.known.get(pruned);
+    const key = result ? own : pruned;
     const known = get().effect.known.get(key);
     if (!known && !always && effectIsLong(get())) {
       patch('effect', { asked: null, progress: null });
       return;
     }
-    patch(
-      'effect',
-      known
-        ? { asked: key, shown: { key, result: known }, progress: null }
-        : { asked: key, progress: null },
-    );
-    if (!known) timer = setTimeout(() => void measure(key, isNewest), context.planDelayMs);
+    patch('effect', {
+      asked: key,
+      progress: null,
+      ...(result && { shown: { key: pruned, result } }),
+    });
+    if (!known) timer = setTimeout(() => void measure(key, always, isNewest), context.planDelayMs);
   }
 
   const unsubscribe = store.subscribe((state, before) => {

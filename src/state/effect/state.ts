@@ -10,7 +10,7 @@ import { ofModel } from '../slice.ts';
 export interface EffectSlice {
   /** Key of the plan whose perplexity was asked for, or null. */
   asked: string | null;
-  /** Key and result that are shown; stale when the keys differ. */
+  /** Of a plan with the weights of the source: stale when its key is not `prunedKey`. */
   shown: { key: string; result: PlanResult } | null;
   progress: Progress | null;
   /** Measured plans of the current curve by key: going back costs nothing. */

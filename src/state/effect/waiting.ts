@@ -2,15 +2,16 @@
 
 import type { StoreApi } from 'zustand/vanilla';
 import { cancelled } from '../../errors.ts';
-import { effectKey } from '../keys.ts';
+import { effectKey, prunedKey } from '../keys.ts';
 import type { StudioState } from '../state.ts';
 
 /**
  * True while the perplexity of the plan is being measured: it and speeds would disturb each other.
  */
 export function waitsForEffect(state: StudioState): boolean {
-  const key = effectKey(state);
-  return key !== null && state.effect.asked === key && !state.effect.known.has(key);
+  const { asked, known } = state.effect;
+  const isOfPlan = asked === effectKey(state) || asked === prunedKey(state);
+  return asked !== null && isOfPlan && !known.has(asked);
 }
 
 /**

@@ -199,8 +199,8 @@ export const criteriaSeconds = steady((state) =>
   ),
 );
 
-/** A measurement of the current plan that takes longer does not start by itself. */
-const BY_ITSELF_S = 30;
+/** Work on the current plan that takes longer does not start by itself, seconds. */
+export const BY_ITSELF_S = 30;
 
 /** True when the perplexity of the plan takes so long that it is asked for first. */
 export function effectIsLong(state: StudioState): boolean {

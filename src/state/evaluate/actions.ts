@@ -6,6 +6,7 @@ import type { EvaluateEvent, EvaluateResult } from '../../contract/evaluate.ts';
 import { EspalierError } from '../../errors.ts';
 import { NO_NUMBERS } from '../../words/choose.ts';
 import type { Context } from '../context.ts';
+import { fileText } from '../fileText.ts';
 import { runJob } from '../runJob.ts';
 import { evaluateObstacle, evaluateRequest, protocolWords } from './selectors.ts';
 import {
@@ -74,7 +75,7 @@ export function makeEvaluateActions(context: Context): EvaluateActions {
     },
     async takeEvaluationFile(file) {
       try {
-        actions.setEvaluationText(file.name, await file.text());
+        actions.setEvaluationText(file.name, await fileText(file));
       } catch (error) {
         context.fail('evaluate', error);
       }

@@ -1,12 +1,13 @@
 // Evaluations as the page shows them: what Evaluate would ask for, why it may not, and whether
 // numbers are of the current plan.
 
-import type { EvaluateRequest, EvaluateResult } from '../../contract/evaluate.ts';
+import type { EvaluateResult, PageEvaluateRequest } from '../../contract/evaluate.ts';
 import type { EvaluationRecord } from '../../model/export/provenanceStudy.ts';
 import { RESULT } from '../../words/result.ts';
 import { engineObstacle } from '../jobs.ts';
 import { derive } from '../memo.ts';
 import type { OpenModel } from '../open/state.ts';
+import type { Plan } from '../plan/plan.ts';
 import type { StudioState } from '../state.ts';
 import type { EvaluateForm } from './state.ts';
 
@@ -36,15 +37,16 @@ export const evaluateRequest = derive(
   (state: StudioState) => [
     state.model.current,
     state.evaluate.form,
-    state.plan.present.removed,
+    state.plan.present,
     state.score.settings.device,
     state.score.settings.budgetBytes,
   ],
-  (model, form, removed, device, budgetBytes): EvaluateRequest | null => {
+  (model, form, { removed, healing }, device, budgetBytes): PageEvaluateRequest | null => {
     if (!model) return null;
     const { text, bos, maxSegments } = form;
     return {
       removed: [...removed],
+      ...(healing !== undefined && { healing }),
       text,
       ...segmentsOf(form, model),
       bos,
@@ -98,10 +100,16 @@ export const evaluationShown = derive(
   },
 );
 
+/** True for numbers of this plan with its healing. */
+export const isOfPlan = (
+  { removed, healing }: Pick<EvaluateResult, 'removed' | 'healing'>,
+  plan: Plan,
+): boolean => removed.join() === plan.removed.join() && healing === plan.healing;
+
 /** True when the shown numbers are of another plan than the current one. */
 export function isStaleEvaluation(state: StudioState): boolean {
   const shown = evaluationShown(state);
-  return shown !== null && shown.result.removed.join() !== state.plan.present.removed.join();
+  return shown !== null && !isOfPlan(shown.result, state.plan.present);
 }
 
 /** "517 segments × 128 tokens, no BOS": what a perplexity of a text must never stand without. */
@@ -125,6 +133,7 @@ export const evaluationRecords = derive(
       text: result.text.name,
       textSha256: result.text.sha256,
       removed: result.removed,
+      ...(result.healing !== undefined && { healing: result.healing }),
       segment: result.segment,
       stride: result.stride,
       bos: result.bos,

@@ -1,11 +1,16 @@
 // What the page knows of evaluations: what to run, what runs, what came out.
 
-import type { EvaluateRequest, EvaluateResult } from '../../contract/evaluate.ts';
+import type {
+  EvaluateRequest,
+  EvaluateResult,
+  PageEvaluateRequest,
+} from '../../contract/evaluate.ts';
 import type { Progress } from '../../contract/progress.ts';
 import { flag, listOf, orNull, shape } from '../kept/form.ts';
 import { evaluateResult, texts } from '../kept/forms.ts';
 import { joinLists } from '../kept/part.ts';
 import type { Slice } from '../slice.ts';
+import { variantKey } from '../variants/names.ts';
 
 /** What an evaluation is to run on, as typed. */
 export interface EvaluateForm {
@@ -34,7 +39,7 @@ export interface EvaluateSlice {
   form: EvaluateForm;
   /** What runs, with the numbers so far. */
   running: {
-    request: EvaluateRequest;
+    request: PageEvaluateRequest;
     partial: EvaluateResult | null;
     notes: readonly string[];
   } | null;
@@ -63,8 +68,9 @@ const first: EvaluateSlice = {
 const evaluated = shape<Evaluated>({ result: evaluateResult, whole: flag, notes: texts });
 
 /** What makes two results of the same thing: plan, text and protocol. */
-export function evaluationKey({ removed, text, segment, stride, bos }: EvaluateResult): string {
-  return [removed.join(), text.sha256, segment, stride, bos].join('|');
+export function evaluationKey(result: EvaluateResult): string {
+  const { removed, healing, text, segment, stride, bos } = result;
+  return [variantKey(removed, healing), text.sha256, segment, stride, bos].join('|');
 }
 
 /** Earlier results that are kept. */

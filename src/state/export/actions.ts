@@ -1,14 +1,17 @@
 // Saving the pruned folder and what verification said of it. A failed export is shown as failed,
 // never as done.
 
-import type { ExportRequest, ExportResult, ExportTarget } from '../../contract/export.ts';
-import { dtypeSteps, type ExportDtype } from '../../model/export/steps.ts';
+import type { ExportRequest, ExportResult } from '../../contract/export.ts';
+import type { ExportDtype } from '../../model/export/steps.ts';
 import { VERDICTS_SAID } from '../../words/dialogs/exporting.ts';
 import type { Context } from '../context.ts';
+import { stepsOf } from '../heal/steps.ts';
 import { engineJob } from '../jobs.ts';
 import { effectKey } from '../keys.ts';
 import { runJob } from '../runJob.ts';
+import { exportForm, isPlain, isSameForm } from './selectors.ts';
 import { studyRecord } from './study.ts';
+import { pickTarget } from './target.ts';
 
 export interface ExportActions {
   setTarget(target: 'folder' | 'zip'): void;
@@ -18,6 +21,8 @@ export interface ExportActions {
    * The precision that exports, and measurements of what they write, are in; null for the source's.
    */
   setDtype(dtype: ExportDtype | null): Promise<void>;
+  /** What becomes of the healed matrices of a graph of few bits. */
+  setQuantised(quantised: 'again' | 'float'): void;
   /** Back to the form, as for another export. */
   forgetExport(): void;
   /** Asks where to, writes and verifies. Must start in a click: browsers open pickers only then. */
@@ -25,67 +30,77 @@ export interface ExportActions {
 }
 
 export function makeExportActions(context: Context): ExportActions {
-  const { api, disk, get, patch } = context;
+  const { api, get, patch, store } = context;
   const sizeRequests = context.newest();
 
-  async function pickTarget(name: string): Promise<ExportTarget | null> {
-    if (get().export.target === 'folder' && disk.canSaveFolder()) {
-      const handle = await disk.pickSaveFolder();
-      return handle && { kind: 'folder', handle };
+  /** What an export in the chosen form writes; a form that cannot be made is not chosen. */
+  async function askSizes(): Promise<void> {
+    const isNewest = sizeRequests.begin();
+    const form = exportForm(get());
+    const { model, export: slice } = get();
+    if (!model.current || isPlain(form)) return;
+    if (slice.sizes && isSameForm(slice.sizes, form)) return;
+    try {
+      const steps = await stepsOf(context, form.floats ?? undefined, form.dtype, 'float');
+      const written = await api.writtenSizes(steps);
+      if (isNewest()) patch('export', { sizes: { ...form, written } });
+    } catch (error) {
+      if (!isNewest()) return;
+      patch('export', { dtype: null, quantised: 'again' });
+      context.fail('export', error);
     }
-    if (!disk.canSaveFile()) return { kind: 'zip-blob' };
-    const handle = await disk.pickZipFile(`${name}.zip`);
-    return handle && { kind: 'zip-file', handle };
   }
+
+  const unsubscribe = store.subscribe((state, before) => {
+    if (state.plan.present.healing !== before.plan.present.healing) void askSizes();
+  });
+  context.onDispose(unsubscribe);
 
   return {
     setTarget: (target) => patch('export', { target }),
     setAllGraphs: (allGraphs) => patch('export', { allGraphs }),
     async setDtype(dtype) {
-      const isNewest = sizeRequests.begin();
       context.clear('export');
       patch('export', { dtype });
-      const { model, export: slice } = get();
-      if (dtype === null || !model.current || slice.sizes?.dtype === dtype) return;
-      try {
-        const written = await api.writtenSizes(dtypeSteps(dtype));
-        if (isNewest()) patch('export', { sizes: { dtype, written } });
-      } catch (error) {
-        if (!isNewest()) return;
-        patch('export', { dtype: null });
-        context.fail('export', error);
-      }
+      await askSizes();
+    },
+    setQuantised(quantised) {
+      patch('export', { quantised });
+      void askSizes();
     },
     forgetExport: () => patch('export', { result: null }),
     async exportModel(name) {
       if (!get().model.current || engineJob(get())) return;
       context.clear('export');
-      const removed = [...get().plan.present.removed];
-      const target = await pickTarget(name).catch((error: unknown) => {
-        context.fail('export', error);
-        return null;
-      });
+      const { removed: units, healing } = get().plan.present;
+      const removed = [...units];
+      const target = await pickTarget(context, name);
       if (!target) return;
       const { score, effect } = get();
-      const { dtype, allGraphs } = get().export;
+      const { dtype, allGraphs, quantised } = get().export;
+      const { floats } = exportForm(get());
       const study = studyRecord(get());
       const request: ExportRequest = {
         removed,
         name,
         target,
         score: score.curve?.result ?? null,
-        plan: effect.known.get(effectKey(get()) ?? '') ?? null,
-        steps: dtypeSteps(dtype),
-        allGraphs: allGraphs && dtype === null,
+        // It was measured with matrices that are quantised again.
+        plan: floats === null ? (effect.known.get(effectKey(get()) ?? '') ?? null) : null,
+        // A healing is of the weights of one graph.
+        allGraphs: allGraphs && dtype === null && healing === undefined,
         ...(study && { study }),
       };
       await runJob<never, ExportResult>(context, 'export', {
         started: 'Export has started.',
-        start: () => patch('export', { running: true, progress: null, removed, result: null }),
-        call: ({ isCurrent }) =>
-          api.export(request, (progress) => {
+        start: () =>
+          patch('export', { running: true, progress: null, removed, healing, result: null }),
+        async call({ isCurrent }) {
+          const steps = await stepsOf(context, healing, dtype, quantised);
+          return api.export({ ...request, steps }, (progress) => {
             if (isCurrent()) patch('export', { progress });
-          }),
+          });
+        },
         take(result) {
           const { bytes, seconds } = result;
           patch('export', { result, measured: { bytes, seconds } });

@@ -19,11 +19,14 @@ export const otherPrecisions = derive(
       : [],
 );
 
-/** Those that the export writes: none of them beside a precision that it makes itself. */
+/**
+ * Those that the export writes: none of them beside a precision that it makes itself,
+ * nor with a healing, which is of the weights of one graph.
+ */
 export const writtenAlong = derive(
-  (state: StudioState) => [otherPrecisions(state), state.export],
-  (others, { allGraphs, dtype }): readonly GraphChoice[] =>
-    allGraphs && dtype === null ? others : [],
+  (state: StudioState) => [otherPrecisions(state), state.export, state.plan.present.healing],
+  (others, { allGraphs, dtype }, healing): readonly GraphChoice[] =>
+    allGraphs && dtype === null && healing === undefined ? others : [],
 );
 
 /**

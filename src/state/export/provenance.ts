@@ -1,9 +1,10 @@
 // What the page reads of an espalier.json; the one place that knows its reader.
 
+import type { HealMethod } from '../../contract/heal.ts';
 import type { ScoreResult } from '../../contract/score.ts';
 import type { Identity } from '../../model/export/identity.ts';
 import { readProvenance } from '../../model/export/provenance.ts';
-import { dtypeOf, type ExportDtype } from '../../model/export/steps.ts';
+import { dtypeOf, type ExportDtype, type StepRecord } from '../../model/export/steps.ts';
 import type { Unit } from '../../units.ts';
 
 /** What the page shows and restores of an espalier.json. */
@@ -16,6 +17,8 @@ export interface Restored {
   identity: Identity;
   numBlocks: number;
   removed: readonly Unit[];
+  /** The healing whose weights it has; null for those of the source. */
+  healing: { id: string; methods: HealMethod[] } | null;
   /** The precision it was written in; null for the source's. */
   dtype: ExportDtype | null;
   score: ScoreResult | null;
@@ -35,8 +38,16 @@ export function readRestored(text: string): Restored {
     identity: source,
     numBlocks: source.numBlocks,
     removed,
+    healing: healingNoteOf(steps),
     dtype: dtypeOf(steps),
     score,
     plan,
   };
+}
+
+function healingNoteOf(steps: readonly StepRecord[]): Restored['healing'] {
+  const found = steps.find((one) => one.step === 'healing');
+  if (!found) return null;
+  const { id, record } = found.healing;
+  return { id, methods: record.steps.map(({ method }) => method) };
 }

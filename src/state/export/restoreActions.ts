@@ -4,7 +4,9 @@
 import type { ScoreResult, TextSource } from '../../contract/score.ts';
 import { EspalierError } from '../../errors.ts';
 import { difference, type Identity } from '../../model/export/identity.ts';
+import { HEALING_SAID } from '../../words/healing.ts';
 import type { Context } from '../context.ts';
+import { healingOf } from '../heal/state.ts';
 import { settingsKey } from '../keys.ts';
 import type { PlanActions } from '../plan/actions.ts';
 import type { ScoreActions } from '../score/actions.ts';
@@ -100,13 +102,14 @@ export function makeRestoreActions(
           if (!isNewest()) return;
           takeScore(restored.score);
         }
-        others.setRemoved(restored.removed);
+        const { healing } = restored;
+        const isKept = healing !== null && healingOf(get().heal, healing.id) !== null;
+        others.setRemoved(restored.removed, isKept ? healing.id : undefined);
         await others.setDtype(restored.dtype);
-        context.toast(
-          restored.score
-            ? 'Plan and curve were restored.'
-            : 'The plan was restored. The file has no scores.',
-        );
+        const what = restored.score
+          ? 'Plan and curve were restored.'
+          : 'The plan was restored. The file has no scores.';
+        context.toast(healing && !isKept ? `${what} ${HEALING_SAID.notInFile}` : what);
       } catch (error) {
         context.fail('restore', error);
       }

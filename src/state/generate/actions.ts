@@ -5,6 +5,7 @@ import type { GenerateEvent, GenerateRequest } from '../../contract/generate.ts'
 import { isCancelled } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { untilEffectMeasured } from '../effect/waiting.ts';
+import { stepsOf } from '../heal/steps.ts';
 import { engineJob } from '../jobs.ts';
 import type { OpenModel } from '../open/state.ts';
 import { meterRequest } from '../speed/settings.ts';
@@ -47,7 +48,8 @@ function generation(
 ): { request: GenerateRequest; shown: Generated } {
   const { form } = state.generate;
   const mode = modeOf(state);
-  const removed = [...state.plan.present.removed];
+  const { removed: units, healing } = state.plan.present;
+  const removed = [...units];
   const prompt = promptOf(form, mode);
   const { tokens, sampling, stopAtEos } = form;
   const { device } = state.score.settings;
@@ -56,6 +58,7 @@ function generation(
     request: { ...base, prompt, tokens, sampling, stopAtEos },
     shown: {
       removed,
+      ...(healing !== undefined && { healing }),
       form,
       mode,
       prompt: null,
@@ -131,7 +134,9 @@ export function makeGenerateActions(context: Context): GenerateActions {
       patch('generate', { running: true, progress: null, shown });
       await untilEffectMeasured(store, isNewest);
       context.announce('Generating.');
-      await meter.generate(request, (event) => {
+      const steps = await stepsOf(context, shown.healing, null);
+      if (!isNewest()) return;
+      await meter.generate({ ...request, steps }, (event) => {
         if (isNewest()) follow(event);
       });
       if (isNewest()) context.announce(generatedWords(isPruned));

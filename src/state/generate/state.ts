@@ -42,6 +42,8 @@ export interface GenerateForm {
 /** A generation, whole or as far as it came. */
 export interface Generated {
   removed: readonly Unit[];
+  /** Id of the healing of the pruned side; absent: the weights of the source. */
+  healing?: string | undefined;
   form: GenerateForm;
   /** What the prompt was taken for. */
   mode: GenerateForm['mode'];

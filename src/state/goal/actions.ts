@@ -20,7 +20,12 @@ import { isExact } from './target.ts';
 
 export interface GoalActions {
   /** Another kind without a value starts with its first one. */
-  setGoal(fields: { kind?: GoalKind; value?: number | null; maxRise?: number | null }): void;
+  setGoal(fields: {
+    kind?: GoalKind;
+    value?: number | null;
+    maxRise?: number | null;
+    refits?: boolean;
+  }): void;
   /**
    * Looks for the plan with the fewest removals that meets the goal; found, it becomes the plan in
    * one undo step.
@@ -108,7 +113,7 @@ export function makeGoalActions(
   }
 
   async function run(isWanted: () => boolean): Promise<void> {
-    const quality = makeQuality(context, others, makeRunEngine(isWanted), steps);
+    const quality = makeQuality(context, others, makeRunEngine(isWanted), steps, isWanted);
     const measuring = makeMeasuring(context, steps, isWanted);
     await quality.prepare();
     const search = isExact(get().goal.kind) ? searchBySize : searchByMeasuring;
@@ -116,12 +121,14 @@ export function makeGoalActions(
     if (!isWanted()) return;
     end(outcomeOf(get(), outcome, measuring.inWords));
     if (outcome.end === 'original') others.keepAll();
-    else if (outcome.end !== 'unreachable') others.takePath(outcome.plan.removed);
+    else if (outcome.end !== 'unreachable')
+      others.takePath(outcome.plan.removed, outcome.plan.healing);
   }
 
   return {
-    setGoal({ kind = get().goal.kind, value, maxRise = get().goal.maxRise }) {
+    setGoal({ kind = get().goal.kind, value, ...fields }) {
       const { goal } = get();
+      const { maxRise = goal.maxRise, refits = goal.refits } = fields;
       const isOther = kind !== goal.kind;
       const kept =
         isOther && (FIRST_VALUE[kind] === null || FIRST_VALUE[goal.kind] === null)
@@ -131,6 +138,7 @@ export function makeGoalActions(
         kind,
         value: value === undefined ? kept : value,
         maxRise,
+        refits,
         outcome: null,
         steps: [],
       });
@@ -155,8 +163,8 @@ export function makeGoalActions(
     },
     stopGoalSearch: () => stop(words.ENDS.stopped),
     useClosest() {
-      const { closest } = get().goal.outcome ?? {};
-      if (closest) others.takePath(closest);
+      const { closest, healing } = get().goal.outcome ?? {};
+      if (closest) others.takePath(closest, healing);
     },
   };
 }

@@ -16,6 +16,8 @@ export interface Candidate {
   by: readonly string[];
   /** Rise of perplexity as a share of the original's; null while unknown. */
   rise: number | null;
+  /** Id of the healing that the rise is measured with; absent: the weights of the source. */
+  healing?: string;
 }
 
 /** Most blocks that a goal may remove: unlocked ones, and never all of the model. */

@@ -51,6 +51,7 @@ export function outcomeOf(
     removed: one.removed,
     value: valueWords(state, one, inWords),
     rise: one.rise,
+    isRefitted: one.healing !== undefined,
   });
   switch (outcome.end) {
     case 'original':
@@ -65,6 +66,7 @@ export function outcomeOf(
         end: outcome.end,
         words: unreachable(goal, why, closest && reached(closest)),
         closest: closest?.removed ?? null,
+        healing: closest?.healing,
       };
     }
     default: {

@@ -16,6 +16,7 @@ import type { PathActions } from '../search/pathActions.ts';
 import type { EngineJob } from '../state.ts';
 import { bestOf, type Candidate, candidatesOf, iterativePlan } from './candidates.ts';
 import { iterativeCase, iterativeRequest } from './iterative.ts';
+import { refittedCandidate } from './refitted.ts';
 import type { Steps } from './steps.ts';
 
 /** The actions that a run goes through. */
@@ -45,11 +46,13 @@ export type RunEngine = (
 ) => Promise<void>;
 
 export function makeQuality(
-  { get }: Context,
+  context: Context,
   others: EngineActions,
   runEngine: RunEngine,
   steps: Steps,
+  isWanted: () => boolean,
 ): Quality {
+  const { get } = context;
   async function score(): Promise<void> {
     const { settings } = get().score;
     steps.begin('score', words.STEPS.score(numBlocksOf(get()), windowsOf(settings)));
@@ -120,8 +123,9 @@ export function makeQuality(
       const best = bestOf(measured)!;
       const own = measured.find(({ by }) => by.includes('one-shot perplexity')) ?? null;
       if (!isSaid) steps.end(words.compared(best, own));
-      if (!maySearch || !(await search(k, best))) return best;
-      return bestOf(candidatesOf(get(), k));
+      const hasMore = maySearch && (await search(k, best));
+      const found = (hasMore && bestOf(candidatesOf(get(), k))) || best;
+      return refittedCandidate(context, steps, found, isWanted);
     },
     keeps({ rise }) {
       const { maxRise } = get().goal;

@@ -25,6 +25,8 @@ export interface GoalOutcome {
   words: string;
   /** Where no plan meets the goal: the closest one, which is offered. */
   closest: readonly Unit[] | null;
+  /** Id of its healing. */
+  healing?: string | undefined;
 }
 
 export interface GoalSlice {
@@ -33,6 +35,8 @@ export interface GoalSlice {
   value: number | null;
   /** Most that perplexity may rise, as a share of the original's: 0.1 = +10 %; null = no bound. */
   maxRise: number | null;
+  /** A plan that would pass the bound is refitted: its perplexity then counts. */
+  refits: boolean;
   running: boolean;
   phase: GoalPhase | null;
   steps: readonly GoalStep[];
@@ -54,6 +58,7 @@ const first: GoalSlice = {
   kind: 'faster',
   value: FIRST_VALUE.faster,
   maxRise: 0.1,
+  refits: false,
   ...idle,
   steps: [],
   outcome: null,
@@ -63,9 +68,9 @@ export const GOAL: Slice<GoalSlice> = {
   first,
   keep(slice, opened) {
     if (opened === 'same-model') return { ...slice, ...idle };
-    const { kind, value, maxRise } = slice;
+    const { kind, value, maxRise, refits } = slice;
     // A percentage means the same of every model; bytes and tokens/s do not.
     const kept = FIRST_VALUE[kind] === null ? null : value;
-    return { ...first, kind, value: kept, maxRise };
+    return { ...first, kind, value: kept, maxRise, refits };
   },
 };

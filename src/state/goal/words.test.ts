@@ -8,8 +8,8 @@ const s = (low: number, high = low) => ({ low, high });
 describe('words of the goal', () => {
   it('say how long a run takes as far as that is known', () => {
     expect(costs({ score: s(20), plans: s(5), speed: s(15, 30), search: s(0, 36) })).toBe(
-      'Takes about 40 to 50 s: scoring about 20 s, perplexities about 5 s, speed about 15 to 30 s. ' +
-        'An iterative search may add up to about 40 s.',
+      'Takes about 40 to 50 s: scoring about 20 s, perplexities about 5 s, speed about 15 to ' +
+        '30 s. An iterative search may add up to about 40 s.',
     );
     expect(costs({ score: null, plans: null, speed: 'no', search: null })).toBe(
       'How long scoring and perplexities will take is known once they run.',

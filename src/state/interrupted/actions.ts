@@ -5,6 +5,7 @@ import type { Interrupted } from '../../contract/interrupted.ts';
 import type { ScoreSettings } from '../../contract/score.ts';
 import type { Context } from '../context.ts';
 import type { CriteriaActions } from '../criteria/actions.ts';
+import type { HealActions } from '../heal/actions.ts';
 import { engineJob } from '../jobs.ts';
 import { curveSettings, settingsKey } from '../keys.ts';
 import type { ScoreActions } from '../score/actions.ts';
@@ -23,7 +24,8 @@ export interface ResumeActions {
   discard(job: Interrupted): Promise<void>;
 }
 
-type Others = Pick<ScoreActions, 'setSettings' | 'score'> &
+type Others = Pick<HealActions, 'resumeHealing'> &
+  Pick<ScoreActions, 'setSettings' | 'score'> &
   Pick<SublayerActions, 'scoreSublayers'> &
   Pick<SearchActions, 'search'> &
   Pick<CriteriaActions, 'compareCriteria'> &
@@ -55,10 +57,12 @@ export function makeResumeActions(context: Context, actions: Others): ResumeActi
   });
   context.onDispose(unsubscribe);
 
-  /** Each kind of checkpoint with the job that continues from it. */
+  type OverWindows = Extract<Interrupted, { settings: unknown }>;
+
+  /** Each kind of checkpoint over windows with the job that continues from it. */
   const resumers: Record<
-    Interrupted['job'],
-    (settings: ScoreSettings, search: Interrupted['search']) => Promise<void>
+    OverWindows['job'],
+    (settings: ScoreSettings, search: OverWindows['search']) => Promise<void>
   > = {
     score: () => actions.score(),
     parts: (settings) => actions.scoreSublayers(settings),
@@ -81,11 +85,12 @@ export function makeResumeActions(context: Context, actions: Others): ResumeActi
   };
 
   return {
-    async resume({ job, settings, search }) {
+    async resume(work) {
       if (!get().model.current || engineJob(get())) return;
-      const asked: ScoreSettings = { budgetBytes: undefined, ...settings };
+      if (work.job === 'heal') return actions.resumeHealing(work);
+      const asked: ScoreSettings = { budgetBytes: undefined, ...work.settings };
       actions.setSettings(asked);
-      await resumers[job](asked, search);
+      await resumers[work.job](asked, work.search);
     },
     async discard({ key }) {
       patch('interrupted', { jobs: get().interrupted.jobs.filter((one) => one.key !== key) });

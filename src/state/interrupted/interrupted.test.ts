@@ -13,7 +13,9 @@ import { scored, setUp, until } from '../testing/setUp.ts';
 
 const SETTINGS: ScoreSettings = { ...firstState().score.settings, samples: 7, length: 64 };
 
-const interrupted = (fields: Partial<Interrupted> = {}): Interrupted => ({
+type OverWindows = Extract<Interrupted, { settings: unknown }>;
+
+const interrupted = (fields: Partial<OverWindows> = {}): OverWindows => ({
   key: 'k',
   job: 'score',
   settings: SETTINGS,
@@ -105,7 +107,7 @@ test('a failed search goes on with its own request', async () => {
   studio.failNext('search', new EspalierError('device-lost', 'The GPU was lost.'));
   await actions.search({ ...REQUEST, settings: SETTINGS });
   const state = get();
-  const withJob = (search: Interrupted['search']) => ({
+  const withJob = (search: OverWindows['search']) => ({
     ...state,
     interrupted: { jobs: [interrupted({ job: 'search', search })] },
   });

@@ -273,6 +273,13 @@ export function makeKeptActions(
 
   void listKept().catch(() => {});
 
+  /** The healings of a model, or of all, go with what is kept of it. */
+  async function forgetHealings(key: string | null): Promise<void> {
+    const { current } = get().model;
+    const shelf = await api.forgetHealingsOf(key).catch(() => null);
+    if (shelf && get().model.current === current) patch('heal', { shelf });
+  }
+
   return {
     async untilRestored() {
       await session?.restored;
@@ -284,12 +291,14 @@ export function makeKeptActions(
       const erased = shelf ? await inTurn(() => shelf.erase(key)) : false;
       const one = session;
       if (one && (await one.key) === key) pause(one);
+      await forgetHealings(key);
       context.announce(erased ? 'The kept results were erased.' : 'They could not be erased.');
       await listKept();
     },
     async eraseAllKept() {
       const erased = shelf ? await inTurn(() => shelf.eraseAll()) : false;
       if (session) pause(session);
+      await forgetHealings(null);
       context.announce(erased ? 'All kept results were erased.' : 'They could not be erased.');
       await listKept();
     },

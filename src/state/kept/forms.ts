@@ -176,6 +176,7 @@ export const planResult = shape<PlanResult>({
   ppl: orNull(number),
   nllPerWindow: listOf(number),
   removed: units,
+  healing: maybe(text),
 });
 
 export const searchStep = shape<SearchStep>({
@@ -196,6 +197,7 @@ export const evaluateResult = shape<EvaluateResult>({
   totalSegments: number,
   predicted: number,
   removed: units,
+  healing: maybe(text),
   original: side,
   plan: orNull(side),
   top1Agreement: orNull(number),

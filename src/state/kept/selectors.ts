@@ -21,7 +21,12 @@ const hasMeasured = (state: StudioState): boolean =>
 
 /** True when results are there that no other visit will have. */
 const isUnsafe = (state: StudioState): boolean =>
-  (state.kept.storage === 'full' || state.kept.storage === 'none') && hasMeasured(state);
+  hasUnstored(state) ||
+  ((state.kept.storage === 'full' || state.kept.storage === 'none') && hasMeasured(state));
+
+/** A training may have taken hours; refits by the switch are made again. */
+const hasUnstored = ({ heal: { shelf } }: StudioState): boolean =>
+  shelf?.healings.some(({ stored, passing, bytes }) => !stored && !passing && bytes > 0) ?? false;
 
 /** What opening another folder now would lose for good, in words; null when nothing. */
 export function lossByOpening(state: StudioState): string | null {

@@ -6,8 +6,11 @@ import * as words from '../../words/open.ts';
 import type { Context } from '../context.ts';
 import type { EvaluateActions } from '../evaluate/actions.ts';
 import type { RestoreActions } from '../export/restoreActions.ts';
+import { fileText } from '../fileText.ts';
+import type { HealActions } from '../heal/actions.ts';
 import type { InteropActions } from '../interop/actions.ts';
 import type { ScoreActions } from '../score/actions.ts';
+import type { ViewActions } from '../view/actions.ts';
 import type { ModelActions } from './actions.ts';
 import { type Dropped, sortDropped, sortJson } from './dropped.ts';
 
@@ -19,13 +22,15 @@ export interface DropActions {
   /** A file for scoring, as text or token ids; tables and an espalier.json are recognised. */
   takeFile(file: File): Promise<void>;
   /** What a dropped text is for; null forgets it. */
-  answerDropped(purpose: 'score' | 'evaluate' | null): void;
+  answerDropped(purpose: 'score' | 'evaluate' | 'heal' | null): void;
 }
 
 type Others = Pick<ModelActions, 'openSource'> &
   Pick<ScoreActions, 'setText'> &
   Pick<EvaluateActions, 'setEvaluationText'> &
+  Pick<HealActions, 'setHealText'> &
   Pick<InteropActions, 'takeTable'> &
+  Pick<ViewActions, 'openWorkspace'> &
   RestoreActions;
 
 export function makeDropActions(context: Context, others: Others): DropActions {
@@ -40,8 +45,17 @@ export function makeDropActions(context: Context, others: Others): DropActions {
     }
   }
 
-  async function takeJson(name: string, text: string): Promise<void> {
-    if (sortJson(name, text) === 'provenance') await others.restore(text);
+  function healOn(name: string, text: string): void {
+    others.setHealText(name, text);
+    if (get().model.current) others.openWorkspace('heal');
+    else context.toast(words.instructionsWait(name));
+  }
+
+  /** @param forScoring instructions are refused by name where token ids are asked for */
+  async function takeJson(name: string, text: string, forScoring = false): Promise<void> {
+    const kind = sortJson(name, text);
+    if (kind === 'provenance') await others.restore(text);
+    else if (kind === 'instructions' && !forScoring) healOn(name, text);
     else others.setText(name, text);
   }
 
@@ -54,9 +68,10 @@ export function makeDropActions(context: Context, others: Others): DropActions {
       return;
     }
     const { kind, file } = dropped;
-    const text = await file.text();
+    const text = await fileText(file);
     if (kind === 'text') ask(file.name, text);
     else if (kind === 'table') others.takeTable(file.name, text);
+    else if (kind === 'instructions') healOn(file.name, text);
     else await takeJson(file.name, text);
   }
 
@@ -74,14 +89,14 @@ export function makeDropActions(context: Context, others: Others): DropActions {
 
   return {
     async takeFile(file) {
-      const text = await file.text().catch((error: unknown) => {
+      const text = await fileText(file).catch((error: unknown) => {
         context.fail('restore', error);
         return null;
       });
       if (text === null) return;
       if (/\.csv$/i.test(file.name)) others.takeTable(file.name, text);
       else if (!/\.json$/i.test(file.name)) others.setText(file.name, text);
-      else await takeJson(file.name, text).catch((error) => context.fail('score', error));
+      else await takeJson(file.name, text, true).catch((error) => context.fail('score', error));
     },
     answerDropped(purpose) {
       const { dropped } = get().view;
@@ -89,6 +104,7 @@ export function makeDropActions(context: Context, others: Others): DropActions {
       if (!dropped) return;
       if (purpose === 'score') others.setText(dropped.name, dropped.text);
       if (purpose === 'evaluate') others.setEvaluationText(dropped.name, dropped.text);
+      if (purpose === 'heal') healOn(dropped.name, dropped.text);
     },
     async drop(data) {
       await answer(() => context.disk.readDrop(data));

@@ -138,8 +138,8 @@ const REFUSED: [what: string, PickedFolder, message: string, hint: RegExp][] = [
   [
     'other JSON',
     dropOf({ 'package.json': '{"name": "x"}' }),
-    'package.json is neither an espalier.json nor windows of token ids.',
-    /two kinds of JSON/,
+    'package.json is neither an espalier.json, windows of token ids nor instructions.',
+    /three kinds of JSON/,
   ],
 ];
 

@@ -3,23 +3,25 @@
 
 import { EspalierError } from '../../errors.ts';
 import type { PickedFolder } from '../../files/pickedFolder.ts';
+import { isJsonObject } from '../../json.ts';
 import { jsonFault } from '../../jsonFault.ts';
 import { PROVENANCE_FILE } from '../../model/export/provenance.ts';
 import { isFileOfModel, noGraph } from '../../model/open/noGraph.ts';
 import * as words from '../../words/open.ts';
 
 export type Dropped =
-  | { kind: 'text' | 'table' | 'json'; file: File }
+  | { kind: 'text' | 'table' | 'json' | 'instructions'; file: File }
   /** `note` says what of the drop is not opened, or ''. */
   | { kind: 'model'; folder: PickedFolder; note: string };
 
 /** Far above any calibration text; the page holds a text several times. */
 const MAX_TEXT_BYTES = 256 * 2 ** 20;
 
-const SMALL: readonly [RegExp, 'text' | 'table' | 'json'][] = [
+const SMALL: readonly [RegExp, Exclude<Dropped['kind'], 'model'>][] = [
   [/\.(txt|md|text)$/i, 'text'],
   [/\.csv$/i, 'table'],
   [/\.json$/i, 'json'],
+  [/\.jsonl$/i, 'instructions'],
 ];
 
 const refuse = ({ message, hint }: words.Refusal) => new EspalierError('bad-input', message, hint);
@@ -76,10 +78,11 @@ export function sortDropped(all: PickedFolder): Dropped {
 }
 
 /**
- * What a dropped JSON file is: an espalier.json by its name or its format, or windows of token ids.
+ * What a dropped JSON file is: an espalier.json by its name or its format, instructions to heal on,
+ * or windows of token ids.
  * @throws EspalierError for a file of a model, for text that is not JSON, and for any other JSON
  */
-export function sortJson(name: string, text: string): 'provenance' | 'windows' {
+export function sortJson(name: string, text: string): 'provenance' | 'instructions' | 'windows' {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -89,6 +92,7 @@ export function sortJson(name: string, text: string): 'provenance' | 'windows' {
   if (name === PROVENANCE_FILE) return 'provenance';
   const fields = (typeof value === 'object' && value) || {};
   if ('format' in fields && fields.format === 'espalier-export') return 'provenance';
+  if (Array.isArray(value) && isJsonObject(value[0])) return 'instructions';
   if (Array.isArray(value) || 'windows' in fields) return 'windows';
   throw isFileOfModel(name)
     ? noGraph({ name, files: [{ path: name, size: text.length }] })

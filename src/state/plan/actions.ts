@@ -46,8 +46,16 @@ export interface PlanActions {
   keepAll(): void;
   undo(): void;
   redo(): void;
-  /** Removes exactly these, as from a file; locks of other blocks stay. */
-  setRemoved(removed: readonly Unit[]): void;
+  /**
+   * Removes exactly these, as from a file; locks of other blocks stay. With a healing of theirs,
+   * both are one step of undo.
+   */
+  setRemoved(removed: readonly Unit[], healing?: string): void;
+  /**
+   * Gives the plan a healing of its units, or the weights of the source.
+   * @param inPlace no step of undo: it goes with the plan
+   */
+  setHealing(id: string | null, inPlace?: boolean): void;
   /**
    * Follows plan and workspace of the address bar after someone edited it; an address that cannot
    * be read is written anew.
@@ -167,14 +175,21 @@ export function makePlanActions(context: Context): PlanActions {
       commit(redo(get().plan));
       say(words.DONE.redo);
     },
-    setRemoved(units) {
+    setRemoved(units, healing) {
       const removed = sortUnits(removable(units));
       edit({
         removed,
+        healing: removed.join() === sortUnits(units).join() ? healing : undefined,
         locked: get().plan.present.locked.filter(
           (block) => !removed.some((unit) => blockOf(unit) === block),
         ),
       });
+    },
+    setHealing(id, inPlace = false) {
+      const { present } = get().plan;
+      const next = { ...present, healing: id ?? undefined };
+      if (inPlace) patch('plan', { present: next });
+      else commit(record(get().plan, next, '', context.now()));
     },
     followAddress() {
       const hash = address.read();

@@ -26,6 +26,18 @@ describe('history', () => {
     );
   });
 
+  it('gives a healing to its own units alone', () => {
+    const healed = { removed: [3], locked: [], healing: 'h' };
+    let history = record(record(startHistory(), { removed: [3], locked: [] }), healed);
+    expect(history.present).toEqual(healed);
+    history = record(history, { ...history.present, locked: [5] });
+    expect(history.present.healing).toBe('h');
+    history = record(history, { ...history.present, removed: [3, 4] });
+    expect(history.present).toEqual({ removed: [3, 4], locked: [5] });
+    expect(undo(history).present.healing).toBe('h');
+    expect(undo(undo(undo(history))).present).toEqual({ removed: [3], locked: [] });
+  });
+
   it('joins the quick steps of one gesture and keeps slow ones apart', () => {
     let history = startHistory();
     for (const [k, at] of [

@@ -9,6 +9,8 @@ import { blockOf, sortUnits, sublayerUnit, type Unit } from '../../units.ts';
 export interface Plan {
   readonly removed: readonly Unit[];
   readonly locked: readonly number[];
+  /** Id of the healing of these units whose weights are used; absent: the weights of the source. */
+  readonly healing?: string | undefined;
 }
 
 /**
@@ -39,17 +41,28 @@ function sorted(blocks: Iterable<number>): number[] {
 }
 
 function samePlan(a: Plan, b: Plan): boolean {
-  return a.removed.join() === b.removed.join() && a.locked.join() === b.locked.join();
+  return (
+    a.removed.join() === b.removed.join() &&
+    a.locked.join() === b.locked.join() &&
+    a.healing === b.healing
+  );
 }
 
 /**
  * Records a new plan. Equal plans record nothing; a `merge` label joins quick steps of one gesture.
  */
-export function record(history: PlanHistory, next: Plan, merge = '', now = 0): PlanHistory {
+export function record(history: PlanHistory, wanted: Plan, merge = '', now = 0): PlanHistory {
+  const next = withOwnHealing(history.present, wanted);
   if (samePlan(history.present, next)) return history;
   const joins = merge !== '' && merge === history.label && now - history.at < MERGE_MS;
   const past = joins ? history.past : [...history.past, history.present].slice(-MAX_STEPS);
   return { present: next, past, future: [], label: merge, at: now };
+}
+
+/** A healing belongs to the units that were removed when it was made. */
+function withOwnHealing(before: Plan, { healing, ...plan }: Plan): Plan {
+  const isLeft = healing === before.healing && plan.removed.join() !== before.removed.join();
+  return healing === undefined || isLeft ? plan : { ...plan, healing };
 }
 
 export function undo(history: PlanHistory): PlanHistory {

@@ -1,7 +1,7 @@
 // What the page knows of the plan: its history, and why the last "remove the lowest" was refused.
 
 import { blockOf } from '../../units.ts';
-import { shape } from '../kept/form.ts';
+import { maybe, shape, text } from '../kept/form.ts';
 import { blocks, units } from '../kept/forms.ts';
 import { ofModel } from '../slice.ts';
 import { type Plan, type PlanHistory, startHistory } from './plan.ts';
@@ -13,7 +13,7 @@ export type PlanSlice = PlanHistory & {
 
 /** The plan of the address is of a link, or newer: then only locks come back. */
 function withKept(own: Plan, kept: Plan): Plan {
-  if (own.removed.length === 0) return kept;
+  if (own.removed.length === 0 || own.removed.join() === kept.removed.join()) return kept;
   const taken = own.removed.map(blockOf);
   return { ...own, locked: kept.locked.filter((block) => !taken.includes(block)) };
 }
@@ -21,7 +21,9 @@ function withKept(own: Plan, kept: Plan): Plan {
 export const PLAN = ofModel<PlanSlice>({ ...startHistory(), refusal: '' }, (slice) => slice, {
   version: 1,
   isMeasured: false,
-  fields: { present: { is: shape<Plan>({ removed: units, locked: blocks }) } },
+  fields: {
+    present: { is: shape<Plan>({ removed: units, locked: blocks, healing: maybe(text) }) },
+  },
   count: ({ present }) => (present && present.removed.length + present.locked.length > 0 ? 1 : 0),
   put: (slice, { present }) =>
     present && present !== slice.present

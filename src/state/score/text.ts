@@ -1,6 +1,7 @@
 // Calibration texts and token ids from what people paste or drop, and their names.
 
 import type { EvaluateRequest } from '../../contract/evaluate.ts';
+import type { HealText } from '../../contract/heal.ts';
 import type { ScoreSettings, TextSource } from '../../contract/score.ts';
 import { EspalierError } from '../../errors.ts';
 import { jsonFault } from '../../jsonFault.ts';
@@ -69,9 +70,9 @@ export function nameOfPasted(text: string): string {
 }
 
 /** A text for people: "bundled text", "notes.txt", "token ids of windows.json". */
-export function nameOfText(text: TextSource): string {
+export function nameOfText(text: TextSource | HealText): string {
   if (text.kind === 'bundled') return 'bundled text';
-  return text.kind === 'text' ? text.name : `token ids of ${text.name}`;
+  return text.kind === 'ids' ? `token ids of ${text.name}` : text.name;
 }
 
 /** An evaluation text for people. The bundled one is another than that of scoring. */

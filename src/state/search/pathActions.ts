@@ -17,7 +17,7 @@ export interface PathActions {
   /** Measures the perplexity of these plans on the windows of the curve. */
   measurePlans(plans: readonly (readonly Unit[])[]): Promise<void>;
   /** Uses a plan of a path, in one undo step; what was measured of it is known at once. */
-  takePath(removed: readonly Unit[]): void;
+  takePath(removed: readonly Unit[], healing?: string): void;
   /** Uses a measured plan; the order that proposes it becomes the current one. */
   takeCandidate(candidate: Candidate): void;
 }
@@ -62,7 +62,7 @@ export function makePathActions(
         end: () => patch('search', { measuring: null }),
       });
     },
-    takePath(removed) {
+    takePath(removed, healing) {
       const { score, effect, search } = get();
       if (score.curve) {
         const key = planKey(score.curve.id, removed);
@@ -70,7 +70,7 @@ export function makePathActions(
           effect.known.get(key) ?? search.measured.get(key) ?? measuredBySearch(get(), removed);
         if (result) patch('effect', { known: new Map(effect.known).set(key, result) });
       }
-      others.setRemoved(removed);
+      others.setRemoved(removed, healing);
     },
     takeCandidate({ removed, by }) {
       const order = by.find(({ name }) => name !== 'iterative');

@@ -12,7 +12,7 @@ import { autoGivesWay, autoKey } from './auto.ts';
 import type { SpeedContext } from './job.ts';
 import { meterUse } from './metering.ts';
 import { measureObstacle } from './selectors.ts';
-import { newestOf, PROTOCOLS, quickKey, type SpeedMode } from './settings.ts';
+import { newestOfPlan, PROTOCOLS, quickKey, type SpeedMode } from './settings.ts';
 import { makeSettledTimer } from './settled.ts';
 import type { Measured } from './state.ts';
 import { makeSweepJob } from './sweepJob.ts';
@@ -42,13 +42,16 @@ export function makeSpeedActions(
   const settled = makeSettledTimer(context, () => void measure('quick', true));
 
   async function measure(mode: SpeedMode, auto: boolean): Promise<void> {
-    const removed = [...get().plan.present.removed];
+    const { removed: units, healing } = get().plan.present;
+    const removed = [...units];
+    // By itself, a plan is measured once: with its healing it has as many weights.
+    const own = auto ? undefined : healing;
     const model = get().model.current;
     context.clear('speed');
     if (!auto) context.announce(SPEED_EVENTS.started);
     try {
       const { dtype } = get().export;
-      context.announce(inWords(await speedJob.measure(removed, PROTOCOLS[mode], auto, dtype)));
+      context.announce(inWords(await speedJob.measure(removed, PROTOCOLS[mode], auto, dtype, own)));
     } catch (error) {
       if (get().model.current !== model || isCancelled(error)) return;
       settled.abandon(quickKey(get(), removed));
@@ -85,15 +88,18 @@ export function makeSpeedActions(
       // The job of a model that is closed; its slice is already new.
       if (meterUse(before) && !before.goal.running) meter.cancel();
     }
-    const { removed } = state.plan.present;
+    const { removed, healing } = state.plan.present;
+    const { present: old } = before.plan;
     const isOtherPlan =
-      removed !== before.plan.present.removed || state.export.dtype !== before.export.dtype;
+      removed !== old.removed ||
+      healing !== old.healing ||
+      state.export.dtype !== before.export.dtype;
     if (isOtherPlan) {
       if (settled.abandoned() !== quickKey(state, removed)) settled.abandon(null);
       if (!meterUse(state)) context.clear('speed');
     }
     if (isOtherPlan || state.score.settings.device !== before.score.settings.device) {
-      const known = newestOf(state, removed);
+      const known = newestOfPlan(state);
       if (known && known !== state.speed.shown) patch('speed', { shown: known });
     }
   }

@@ -2,7 +2,7 @@
 // such a measurement gives way.
 
 import { engineJob } from '../jobs.ts';
-import { effectKey } from '../keys.ts';
+import { effectKey, prunedKey } from '../keys.ts';
 import type { StudioState } from '../state.ts';
 import { meterUse } from './metering.ts';
 import { measureObstacle } from './selectors.ts';
@@ -31,8 +31,9 @@ function wantedKey(state: StudioState): string | null {
   const { removed } = state.plan.present;
   if (removed.length === 0 || meterUse(state) !== null || measureObstacle(state) !== null)
     return null;
-  const effect = effectKey(state);
-  const hasPpl = effect !== null && state.effect.known.has(effect);
+  if (state.heal.refit?.state === 'runs') return null;
+  const keys = [prunedKey(state), effectKey(state)];
+  const hasPpl = keys.every((key) => key !== null && state.effect.known.has(key));
   if (state.model.current?.summary.canScore && !hasPpl) return null;
   return newestOf(state, removed) ? null : quickKey(state, removed);
 }

@@ -3,11 +3,12 @@
 
 import type { SpeedSettings } from '../../contract/speed.ts';
 import { cancelled, EspalierError } from '../../errors.ts';
-import { dtypeSteps, type ExportDtype } from '../../model/export/steps.ts';
+import type { ExportDtype } from '../../model/export/steps.ts';
 import { blocksLeft, type Unit } from '../../units.ts';
 import { SPEED_EVENTS } from '../../words/speedSummary.ts';
 import type { Context } from '../context.ts';
 import { untilEffectMeasured } from '../effect/waiting.ts';
+import { stepsOf } from '../heal/steps.ts';
 import { followMeasuring, rememberPace } from './follow.ts';
 import { paceOfMeasure } from './pace.ts';
 import { pooled } from './pooled.ts';
@@ -26,6 +27,7 @@ export interface SpeedJob {
     settings: SpeedSettings,
     auto: boolean,
     dtype?: ExportDtype | null,
+    healing?: string,
   ): Promise<Measured>;
   /** Takes a measurement in the place of the one of the same key. */
   keep(measured: Measured): void;
@@ -43,13 +45,16 @@ export function makeSpeedJob(context: Context): SpeedJob {
   const requests = context.newest();
 
   return {
-    async measure(removed, settings, auto, dtype = null) {
+    async measure(removed, settings, auto, dtype = null, healing) {
       const { current } = get().model;
       if (!current) throw new EspalierError('bug', 'There is no model to measure.');
       const isNewest = requests.begin();
       const { device } = get().score.settings;
-      const key = speedKey(removed, settings, device, dtype);
-      const written = dtype === null ? {} : { dtype };
+      const key = speedKey(removed, settings, device, dtype, healing);
+      const written = {
+        ...(dtype !== null && { dtype }),
+        ...(healing !== undefined && { healing }),
+      };
       const running: Measuring = {
         key,
         removed,
@@ -65,7 +70,7 @@ export function makeSpeedJob(context: Context): SpeedJob {
         const { promptTokens, tokens, batch } = settings;
         const request = {
           ...meterRequest(current, removed, device, promptTokens + tokens, batch),
-          steps: dtypeSteps(dtype),
+          steps: await stepsOf(context, healing, dtype),
           settings,
         };
         const plan = get().plan.present;
@@ -93,11 +98,11 @@ export function makeSpeedJob(context: Context): SpeedJob {
           predicted: null,
         };
         const others = [...get().speed.known.values()].filter(
-          (one) => one.removed.join() !== removed.join(),
+          (one) => one.removed.join() !== removed.join() && one.healing === undefined,
         );
         const blocks = blocksLeft(current.summary.numBlocks, removed);
         measured.predicted =
-          removed.length && dtype === null && isPredictable(removed)
+          removed.length && dtype === null && !healing && isPredictable(removed)
             ? (predict(others, measured, blocks)?.tokensPerSecond ?? null)
             : null;
         remember(measured);
@@ -124,7 +129,9 @@ export function makeSpeedJob(context: Context): SpeedJob {
     const known = new Map(speed.known);
     known.delete(measured.key);
     known.set(measured.key, measured);
-    const isPresent = (one: Measured) => isOf(one, plan.present.removed, get().export.dtype);
+    const { removed, healing } = plan.present;
+    const isPresent = (one: Measured) =>
+      isOf(one, removed, get().export.dtype, one.healing === healing ? healing : undefined);
     const isShown = isPresent(measured) || !speed.shown || !isPresent(speed.shown);
     patch('speed', { known, shown: isShown ? measured : speed.shown });
   }

@@ -5,6 +5,7 @@ import type { Gain, SpeedSettings, VariantMeasure, Which } from '../../contract/
 import type { CacheKind } from '../../contract/variant.ts';
 import type { ErrorReport } from '../../errors.ts';
 import { blocksLeft } from '../../units.ts';
+import { SPEED_AS_PRUNED } from '../../words/healing.ts';
 import { deviceName } from '../device/selectors.ts';
 import { engineObstacle } from '../jobs.ts';
 import { derive } from '../memo.ts';
@@ -12,7 +13,7 @@ import { modelOf } from '../open/selectors.ts';
 import type { StudioState } from '../state.ts';
 import { isMetering } from './metering.ts';
 import { isPredictable, type Prediction, predict, sides } from './prediction.ts';
-import { isOf, newestOf, protocolWords } from './settings.ts';
+import { isOf, newestOfPlan, protocolWords } from './settings.ts';
 import type { Measured } from './state.ts';
 
 /** Why nothing can be measured now, or null. */
@@ -83,16 +84,17 @@ const prediction = derive(
 
 export const speedView = derive(
   (state: StudioState) => [
-    state.plan.present.removed,
+    state.plan.present,
     state.speed.shown,
-    newestOf(state, state.plan.present.removed),
+    newestOfPlan(state),
     prediction(state),
     state.export.dtype,
   ],
-  (removed, shown, own, nextPrediction, dtype): SpeedView => {
-    const isOwn = shown !== null && isOf(shown, removed, dtype);
+  ({ removed, healing }, shown, own, nextPrediction, dtype): SpeedView => {
+    const isOwn = shown !== null && isOf(shown, removed, dtype, healing);
     const one = isOwn ? shown : (own ?? shown);
-    const fresh = one !== null && isOf(one, removed, dtype);
+    const asPruned = healing !== undefined && one !== null && isOf(one, removed, dtype);
+    const fresh = one !== null && (asPruned || isOf(one, removed, dtype, healing));
     const result = one?.result ?? null;
     const hasPlan = removed.length > 0;
     const pruned = hasPlan ? (result?.pruned ?? null) : null;
@@ -113,7 +115,7 @@ export const speedView = derive(
       cache: one
         ? [...new Set(sides(one).map(({ info }) => CACHES[info.cache]))].filter(Boolean).join('; ')
         : '',
-      notes: one ? notesOf(one, hasPlan) : [],
+      notes: one ? [...(asPruned ? [SPEED_AS_PRUNED] : []), ...notesOf(one, hasPlan)] : [],
       prediction: fresh && pruned ? null : nextPrediction,
       predicted,
       parted: predicted !== null && Math.abs(predicted.error) > APART,

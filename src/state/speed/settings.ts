@@ -56,12 +56,14 @@ export function speedKey(
   settings: SpeedSettings,
   device: 'auto' | BrowserDeviceKind,
   dtype: ExportDtype | null,
+  healing?: string,
 ): string {
   const written = dtype === null ? '' : `@${dtype}`;
-  return `${removed.join(',')}${written}|${protocolKey(settings, device)}`;
+  const healed = healing === undefined ? '' : `~${healing}`;
+  return `${removed.join(',')}${healed}${written}|${protocolKey(settings, device)}`;
 }
 
-/** Key of a quick measurement of a plan as it would be exported and measured now. */
+/** Key of a quick measurement of a plan, not healed, as it would be exported and measured now. */
 export function quickKey({ score, export: { dtype } }: StudioState, removed: readonly Unit[]) {
   return speedKey(removed, PROTOCOLS.quick, score.settings.device, dtype);
 }
@@ -102,13 +104,18 @@ export function meterRequest(
   };
 }
 
-/** True for a measurement of this plan, written in this precision. */
+/** True for a measurement of this plan with this healing, written in this precision. */
 export function isOf(
-  one: Pick<Measured, 'removed' | 'dtype'>,
+  one: Pick<Measured, 'removed' | 'dtype' | 'healing'>,
   removed: readonly Unit[],
   dtype: ExportDtype | null,
+  healing?: string,
 ): boolean {
-  return one.removed.join() === removed.join() && (one.dtype ?? null) === dtype;
+  return (
+    one.removed.join() === removed.join() &&
+    (one.dtype ?? null) === dtype &&
+    one.healing === healing
+  );
 }
 
 /**
@@ -123,6 +130,16 @@ function isOnDevice({ result }: Measured, state: StudioState): boolean {
 }
 
 /**
+ * The newest measurement of the plan with its healing or, where that was not measured, without it:
+ * as many weights of the same sizes run as fast.
+ */
+export function newestOfPlan(state: StudioState): Measured | null {
+  const { removed, healing } = state.plan.present;
+  const own = healing === undefined ? null : newestOf(state, removed, state.export.dtype, healing);
+  return own ?? newestOf(state, removed);
+}
+
+/**
  * The newest measurement of `removed` on the device that is asked for now, whatever its settings.
  * @param dtype the precision in which the plan was written; by default the one chosen for exports
  */
@@ -130,13 +147,15 @@ export function newestOf(
   state: StudioState,
   removed: readonly Unit[],
   dtype: ExportDtype | null = state.export.dtype,
+  healing?: string,
 ): Measured | null {
   const { speed, score } = state;
   const { device } = score.settings;
   let newest: Measured | null = null;
   for (const one of speed.known.values()) {
-    const key = speedKey(removed, one.result.settings, device, dtype);
-    if (isOf(one, removed, dtype) && one.key === key && isOnDevice(one, state)) newest = one;
+    const key = speedKey(removed, one.result.settings, device, dtype, healing);
+    if (isOf(one, removed, dtype, healing) && one.key === key && isOnDevice(one, state))
+      newest = one;
   }
   return newest;
 }

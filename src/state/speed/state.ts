@@ -24,6 +24,8 @@ export interface Measured {
   removed: readonly Unit[];
   /** The precision in which the plan was written; absent for the source's. */
   dtype?: ExportDtype;
+  /** Id of the healing whose weights were run; absent: those of the source. */
+  healing?: string | undefined;
   /** Of all measurements with this key, where they could be pooled; else of the newest. */
   result: MeasureResult;
   /**
@@ -42,6 +44,7 @@ export interface Measuring {
   key: string;
   removed: readonly Unit[];
   dtype?: ExportDtype;
+  healing?: string | undefined;
   settings: SpeedSettings;
   /** Started by itself: gives way to everything else. */
   auto: boolean;
@@ -54,6 +57,7 @@ export interface Measuring {
 export interface Swept {
   key: string;
   removed: readonly Unit[];
+  healing?: string | undefined;
   result: SweepResult;
 }
 
@@ -71,7 +75,7 @@ export interface SpeedSlice {
    * Measurements of this model by key, oldest first.
    */
   known: ReadonlyMap<string, Measured>;
-  /** How fast each device was with the model that it measured last; stays when another is opened. */
+  /** How fast each device was with the model that it measured last; stays when another opens. */
   paces: ReadonlyMap<DeviceAsked, Pace>;
   /** What the cards show; of another plan when its `removed` differ from the plan's. */
   shown: Measured | null;
@@ -93,6 +97,7 @@ const measured = shape<Measured>({
   key: text,
   removed: units,
   dtype: maybe(oneOf(...(Object.keys(EXPORT_DTYPES) as ExportDtype[]))),
+  healing: maybe(text),
   result: measureResult,
   gains: maybe(listOf(gain)),
   predicted: orNull(number),
@@ -119,7 +124,9 @@ export const SPEED: Slice<SpeedSlice> = {
       shown: { is: orNull(measured) },
       sweep: {
         is: shape<SpeedSlice['sweep']>({
-          shown: orNull(shape<Swept>({ key: text, removed: units, result: sweepResult })),
+          shown: orNull(
+            shape<Swept>({ key: text, removed: units, healing: maybe(text), result: sweepResult }),
+          ),
         }),
         pack: (sweep) => ({ ...sweep, running: null }),
       },

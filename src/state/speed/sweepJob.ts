@@ -1,8 +1,8 @@
 // One batch sweep from request to result, as the page follows it.
 
-import { dtypeSteps } from '../../model/export/steps.ts';
 import { SPEED_EVENTS } from '../../words/speedSummary.ts';
 import type { Context } from '../context.ts';
+import { stepsOf } from '../heal/steps.ts';
 import { measureObstacle } from './selectors.ts';
 import { meterRequest, PROTOCOLS, SWEEP_BATCHES, speedKey } from './settings.ts';
 import type { Swept } from './state.ts';
@@ -24,7 +24,8 @@ export function makeSweepJob(context: Context): SweepJob {
       const { current } = get().model;
       if (!current || measureObstacle(get()) !== null) return;
       const isNewest = requests.begin();
-      const removed = [...get().plan.present.removed];
+      const { removed: units, healing } = get().plan.present;
+      const removed = [...units];
       const { device } = get().score.settings;
       const { dtype } = get().export;
       const settings = PROTOCOLS.quick;
@@ -38,7 +39,7 @@ export function makeSweepJob(context: Context): SweepJob {
       try {
         const request = {
           ...meterRequest(current, removed, device, settings.promptTokens + settings.tokens),
-          steps: dtypeSteps(dtype),
+          steps: await stepsOf(context, healing, dtype),
           settings,
         };
         const result = await meter.sweep(request, SWEEP_BATCHES, (event) => {
@@ -49,8 +50,8 @@ export function makeSweepJob(context: Context): SweepJob {
         });
         if (!isNewest()) return;
         const notes = [...new Set([...result.notes, ...get().speed.notes])];
-        const key = speedKey(removed, settings, device, dtype);
-        idle({ key, removed, result: { ...result, notes } });
+        const key = speedKey(removed, settings, device, dtype, healing);
+        idle({ key, removed, healing, result: { ...result, notes } });
         context.announce(SPEED_EVENTS.sweepDone);
       } catch (error) {
         if (!isNewest()) return;

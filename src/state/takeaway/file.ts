@@ -2,6 +2,7 @@
 
 import type { ModelSummary } from '../../model/open/summary.ts';
 import { VERSION } from '../../version.ts';
+import { activeHealing } from '../heal/selectors.ts';
 import type { StudioState } from '../state.ts';
 import type { Maker } from './maker.ts';
 import { csvOf, objectsOf } from './table.ts';
@@ -40,12 +41,23 @@ export function jsonFile(
     what: id,
     title,
     model: current && modelRecord(current.summary),
-    plan: { removed: state.plan.present.removed, locked: state.plan.present.locked },
+    plan: planRecord(state),
     settings,
     device,
     rows: objectsOf(maker.table(state)),
   };
   return `${JSON.stringify(file, null, 2)}\n`;
+}
+
+/** The plan, with what its healing was made by and what that measured. */
+function planRecord(state: StudioState) {
+  const { removed, locked } = state.plan.present;
+  const healing = activeHealing(state);
+  return {
+    removed,
+    locked,
+    ...(healing && { healing: { id: healing.id, ...healing.record } }),
+  };
 }
 
 /** What tells the model from others without its files. */

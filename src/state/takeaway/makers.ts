@@ -1,6 +1,7 @@
 // What makes the contents of each take-away.
 
 import { criteria, search, stability } from './compare.ts';
+import { healing, losses } from './healing.ts';
 import type { Maker } from './maker.ts';
 import { evaluation, texts } from './quality.ts';
 import { architecture, importance, sublayers } from './scores.ts';
@@ -14,6 +15,8 @@ export const MAKERS: Readonly<Record<TakeawayId, Maker>> = {
   criteria,
   search,
   stability,
+  healing,
+  losses,
   evaluation,
   texts,
   speed,

@@ -6,6 +6,7 @@ import { columnHeads as heads } from '../../words/takeaway/files.ts';
 import { deviceName } from '../device/selectors.ts';
 import { protocolWords } from '../evaluate/selectors.ts';
 import { divergence } from '../generate/selectors.ts';
+import { healingWords } from '../heal/selectors.ts';
 import type { StudioState } from '../state.ts';
 import type { Maker } from './maker.ts';
 import { type Cell, type Column, pplOf, type Table } from './table.ts';
@@ -44,6 +45,7 @@ function evaluationTable(state: StudioState): Table {
       { name: 'device', kind: 'text' },
       { name: 'seconds', kind: 'seconds' },
       { name: 'whole', kind: 'flag' },
+      { name: 'healing', head: heads.healing, kind: 'text' },
     ],
     rows: state.evaluate.results.map(({ result, whole }) => [
       result.text.name,
@@ -63,6 +65,7 @@ function evaluationTable(state: StudioState): Table {
       deviceName(result.device),
       result.seconds,
       whole,
+      healingWords(state, result.healing),
     ]),
   };
 }
@@ -79,7 +82,8 @@ export const evaluation: Maker = {
   },
 };
 
-function textsTable({ generate: { shown } }: StudioState): Table {
+function textsTable(state: StudioState): Table {
+  const { shown } = state.generate;
   const sides = (['original', 'pruned'] as const).flatMap((which) => {
     const side = shown?.sides[which];
     return side ? [{ which, side }] : [];
@@ -94,6 +98,7 @@ function textsTable({ generate: { shown } }: StudioState): Table {
       { name: 'seconds', kind: 'number' },
       { name: 'tok_per_s', head: heads.rate, kind: 'rate' },
       { name: 'ended_by', kind: 'text' },
+      { name: 'healing', kind: 'text' },
     ],
     rows: sides.map(({ which, side }) => [
       heads[which],
@@ -104,6 +109,7 @@ function textsTable({ generate: { shown } }: StudioState): Table {
       side.seconds,
       side.seconds > 0 ? side.tokens / side.seconds : null,
       side.done ?? '',
+      which === 'pruned' && shown ? healingWords(state, shown.healing) : '',
     ]),
   };
 }

@@ -5,12 +5,14 @@ import { formatUnits } from '../../units.ts';
 import { VERSION } from '../../version.ts';
 import { columnHeads as heads } from '../../words/takeaway/files.ts';
 import { deviceName } from '../device/selectors.ts';
+import { healingWords } from '../heal/selectors.ts';
 import { measuredOn, noNumbers } from '../score/selectors.ts';
 import { sides } from '../speed/prediction.ts';
 import { protocolWords } from '../speed/settings.ts';
 import type { Measured as MeasuredSpeed } from '../speed/state.ts';
 import type { StudioState } from '../state.ts';
 import { variantsCsv, variantsJson } from '../variants/file.ts';
+import { healingOfKey } from '../variants/names.ts';
 import { type VariantRow, variantRows } from '../variants/variants.ts';
 import type { Maker } from './maker.ts';
 import { type Cell, pplOf, type Table } from './table.ts';
@@ -82,6 +84,7 @@ function speedTable({ speed }: StudioState): Table {
 
 const runsOf = (one: MeasuredSpeed) => ({
   removed: one.removed,
+  healing: one.healing,
   settings: one.result.settings,
   interleaved: one.result.interleaved,
   notes: one.result.notes,
@@ -179,6 +182,7 @@ function variantsTable(state: StudioState): Table {
       { name: 'rebased_tok_per_s', head: heads.rebased, kind: 'rate' },
       { name: 'file_bytes', head: heads.size, kind: 'bytes' },
       { name: 'protocol', head: heads.protocol, kind: 'text' },
+      { name: 'healing', head: heads.healing, kind: 'text' },
     ],
     rows: known(state).map((row) => [
       row.name,
@@ -192,6 +196,7 @@ function variantsTable(state: StudioState): Table {
       row.rebased?.throughput ?? null,
       row.fileBytes,
       row.protocol,
+      healingWords(state, healingOfKey(row.key)),
     ]),
   };
 }

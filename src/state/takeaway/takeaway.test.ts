@@ -71,7 +71,7 @@ it('names of files keep letters and digits of any script, and the day of the clo
   expect(fileName('***', 'speed', WHEN, 'svg')).toBe('model-speed-20260314.svg');
 });
 
-it('the importance of blocks has every digit of the curve, ranks, groups and the plan', async () => {
+it('the importance of blocks has all digits of the curve, ranks, groups, the plan', async () => {
   const { actions, get, store } = await scored();
   actions.toggle(7);
   const [header, ...lines] = parseCsv(csvFile(importance, get(), WHEN));
@@ -134,6 +134,8 @@ it('nothing is offered before there is anything, then each with rows of one widt
   await actions.search();
   actions.setStudy({ sizes: [10], seeds: 2 });
   await actions.studyStability();
+  actions.setHealMethods(['lora']);
+  await actions.heal();
   await actions.evaluate();
   await actions.measureSpeed('quick');
   await actions.sweepBatches();

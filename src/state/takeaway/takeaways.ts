@@ -3,6 +3,7 @@
 
 import { takeawayTitles as titles } from '../../words/takeaway/menu.ts';
 import { knownCriteria } from '../criteria/selectors.ts';
+import { shownHealing, trainingCurve } from '../heal/selectors.ts';
 import { hasPaths } from '../search/selectors.ts';
 import { stabilityView } from '../stability/selectors.ts';
 import type { StudioState } from '../state.ts';
@@ -63,6 +64,20 @@ const TABLE = [
     title: titles.stability,
     chart: true,
     shown: (state) => stabilityView(state) !== null,
+  },
+  {
+    id: 'healing',
+    panel: 'healed',
+    title: titles.healing,
+    chart: false,
+    shown: (state) => (shownHealing(state)?.record.measured.length ?? 0) > 0,
+  },
+  {
+    id: 'losses',
+    panel: 'healed',
+    title: titles.losses,
+    chart: true,
+    shown: (state) => trainingCurve(state)?.running === null,
   },
   {
     id: 'evaluation',

@@ -51,10 +51,9 @@ export interface FakeMeter {
 
 const WEIGHT_BYTES = 1_203_865;
 const BLOCK_BYTES = 689_152;
-const FAKE_WORDS =
-  ' It was a fine morning and Anne walked out early with her sister before the house was awake'.split(
-    /(?= )/,
-  );
+const FAKE_TEXT =
+  ' It was a fine morning and Anne walked out early with her sister before the house was awake';
+const FAKE_WORDS = FAKE_TEXT.split(/(?= )/);
 
 function stat(values: readonly number[], unit: string) {
   const sorted = [...values].sort((x, y) => x - y);

@@ -26,6 +26,7 @@ import { EspalierError } from '../../errors.ts';
 import type { Identity } from '../../model/export/identity.ts';
 import type { ModelSummary } from '../../model/open/summary.ts';
 import { blockOf, blocksLeft, sublayerUnit } from '../../units.ts';
+import { type FakeHealingOptions, fakeHealing } from './fakeHealing.ts';
 
 /** The part of golden/sample.json that the stand-in plays back. */
 export interface SampleNumbers {
@@ -35,7 +36,7 @@ export interface SampleNumbers {
   ppl_order: number[];
 }
 
-export interface FakeOptions {
+export interface FakeOptions extends FakeHealingOptions {
   /** Seconds that a curve says it took; 4.5 unless told. */
   curveSeconds?: number;
   /**
@@ -383,8 +384,8 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
       begin('identity', []);
       return (await options.identity?.(openName)) ?? FAKE_IDENTITY;
     },
-    async plan(removed): Promise<PlanResult> {
-      const started = begin('plan', [removed]);
+    async plan(removed, _, healing): Promise<PlanResult> {
+      const started = begin('plan', healing === undefined ? [removed] : [removed, healing]);
       const mine = ++planTurn;
       await step(started);
       if (mine !== planTurn) throw new EspalierError('cancelled', 'Cancelled.');
@@ -398,7 +399,9 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
             0,
           ),
       );
-      return { ...measure(perWindow), removed, seconds: 0.3 };
+      if (healing === undefined) return { ...measure(perWindow), removed, seconds: 0.3 };
+      const healed = perWindow.map((nll, w) => (nll + base[w]!) / 2);
+      return { ...measure(healed), removed, healing, seconds: 0.3 };
     },
     async scoreSublayers(settings, onEvent): Promise<SublayersResult> {
       const started = begin('scoreSublayers', [settings]);
@@ -529,6 +532,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
         totalSegments: 517,
         predicted: segments * (request.segment - 1),
         removed: request.removed,
+        ...(request.healing !== undefined && { healing: request.healing }),
         original: side(nll),
         plan: has ? side(nll + cost) : null,
         top1Agreement: has ? 0.83 : null,
@@ -545,6 +549,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
       await step(started);
       return result(517);
     },
+    ...fakeHealing({ begin, step }, options),
     async countTokens(text) {
       begin('countTokens', [text]);
       return { tokens: text.split(/\s+/).filter((word) => word !== '').length, addsBos: false };

@@ -2,7 +2,8 @@
 
 import type { Context } from '../context.ts';
 import type { PlanActions } from '../plan/actions.ts';
-import { defaultName, removedOf, variantKey } from './variants.ts';
+import { healingOfKey, removedOf } from './names.ts';
+import { nameOfVariant, planVariant } from './variants.ts';
 
 export interface VariantActions {
   /** An empty name brings the default back. */
@@ -29,7 +30,7 @@ export function makeVariantActions(
   function name(key: string, text: string): void {
     const clean = text.replace(/\s+/g, ' ').trim().slice(0, NAME_CHARS);
     const names = new Map(get().variants.names);
-    if (clean === '' || clean === defaultName(removedOf(key))) names.delete(key);
+    if (clean === '' || clean === nameOfVariant(get(), key)) names.delete(key);
     else names.set(key, clean);
     patch('variants', { names });
   }
@@ -37,7 +38,7 @@ export function makeVariantActions(
   return {
     nameVariant: name,
     keepVariant(text) {
-      const key = variantKey(get().plan.present.removed);
+      const key = planVariant(get());
       const { kept, hidden } = get().variants;
       patch('variants', {
         kept: new Set([...kept, key]),
@@ -62,9 +63,9 @@ export function makeVariantActions(
       });
     },
     applyVariant(key) {
-      others.setRemoved(removedOf(key));
+      others.setRemoved(removedOf(key), healingOfKey(key));
       context.announce(
-        `The plan is now ${get().variants.names.get(key) ?? defaultName(removedOf(key))}.`,
+        `The plan is now ${get().variants.names.get(key) ?? nameOfVariant(get(), key)}.`,
       );
     },
   };

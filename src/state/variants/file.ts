@@ -2,6 +2,7 @@
 // without the page. Pure.
 
 import type { ScoreResult } from '../../contract/score.ts';
+import { healedWords } from '../../words/healing.ts';
 import { type Cell, quoted } from '../takeaway/table.ts';
 import type { VariantRow } from './variants.ts';
 
@@ -49,6 +50,7 @@ const COLUMNS = [
   'gain_low',
   'gain_high',
   'rebased_tok_per_s',
+  'healing',
 ] as const;
 
 function cellsOf(
@@ -89,6 +91,7 @@ function cellsOf(
     gain_low: row.ci95?.[0] ?? null,
     gain_high: row.ci95?.[1] ?? null,
     rebased_tok_per_s: row.rebased?.throughput ?? null,
+    healing: row.healing ? healedWords(row.healing.methods) : '',
   };
 }
 
@@ -124,7 +127,9 @@ export function variantsJson(
     nll: row.nll,
     ppl: row.nll === null ? null : finite(Math.exp(row.nll)),
     fileBytes: row.fileBytes,
+    ...(row.healing && { healing: { id: row.healing.id, ...row.healing.record } }),
     speed: row.measure && {
+      ...(row.speedIsOfPruned && { withoutHealing: true }),
       ...row.measure.speed,
       gain: row.gain,
       gainInterval: row.ci95,

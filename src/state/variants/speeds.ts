@@ -6,6 +6,7 @@ import type { Unit } from '../../units.ts';
 import { deviceName } from '../device/selectors.ts';
 import { protocolWords } from '../speed/settings.ts';
 import type { Measured } from '../speed/state.ts';
+import { variantKey } from './names.ts';
 
 /** The speed of a plan or, with an empty plan, of the original. */
 export interface Speed {
@@ -26,7 +27,7 @@ export interface Speed {
 export function speedsOf(known: Iterable<Measured>) {
   const plans = new Map<string, Speed>();
   const originals = new Map<string, Speed>();
-  for (const { removed, dtype, result } of known) {
+  for (const { removed, healing, dtype, result } of known) {
     const { original, pruned, settings, gain } = result;
     if (original) {
       const way = wayOf(original, settings, true);
@@ -34,7 +35,7 @@ export function speedsOf(known: Iterable<Measured>) {
       originals.set(way, { removed: [], measure: original, settings, gain: null, original, way });
     }
     if (removed.length === 0 || !pruned || dtype !== undefined) continue;
-    const key = removed.join(',');
+    const key = variantKey(removed, healing);
     plans.delete(key);
     plans.set(key, {
       removed,

@@ -1,9 +1,12 @@
 // The variants of this session as rows: every plan with a measured perplexity or speed.
 
 import { paretoFront } from '../../analysis/pareto.ts';
+import type { KeptHealing } from '../../contract/heal.ts';
 import type { SpeedSettings, VariantMeasure } from '../../contract/speed.ts';
 import { planSize } from '../../model/open/size.ts';
-import { blocksLeft, parseUnits, sublayerUnits, type Unit } from '../../units.ts';
+import { blocksLeft, type Unit } from '../../units.ts';
+import { AS_PRUNED, HEALED, healedWords } from '../../words/healing.ts';
+import { healingOf } from '../heal/state.ts';
 import { derive } from '../memo.ts';
 import { modelOf } from '../open/selectors.ts';
 import { countSublayers } from '../plan/unitWords.ts';
@@ -12,16 +15,24 @@ import { isPredictable, predict, sides } from '../speed/prediction.ts';
 import { protocolWords } from '../speed/settings.ts';
 import type { Measured } from '../speed/state.ts';
 import type { StudioState } from '../state.ts';
+import { defaultName, healingOfKey, removedOf, variantKey } from './names.ts';
 import { commonest, type Rebased, rebase, speedsOf, wayOf } from './speeds.ts';
 
 export interface VariantRow {
-  /** Its removed blocks joined by commas; '' is the original. */
+  /** Its removed units and its healing as `variantKey` joins them; '' is the original. */
   key: string;
   removed: readonly Unit[];
+  /** Null: with the weights of the source. */
+  healing: KeptHealing | null;
   name: string;
   blocks: number;
   /** Mean NLL on the windows of the current curve, nats per token; null while unknown. */
   nll: number | null;
+  /**
+   * Its speed is that of the pruned plan: merged weights are as many and as large, but its own
+   * bytes were not run.
+   */
+  speedIsOfPruned: boolean;
   /** The newest measurement of its speed, with what it was measured with. */
   measure: VariantMeasure | null;
   settings: SpeedSettings | null;
@@ -52,23 +63,20 @@ export interface VariantRow {
   onFront: boolean;
 }
 
-export const variantKey = (removed: readonly Unit[]): string => removed.join(',');
+/** The variant that the plan is now. */
+export const planVariant = ({ plan: { present } }: StudioState): string =>
+  variantKey(present.removed, present.healing);
 
-export const removedOf = (key: string): Unit[] => parseUnits(key).units ?? [];
-
-/** "original", "−3: 7, 8, 9", "−20: 2, 3, 5 …", "−1 and 1 sublayer: 3, 7.attn". */
-export function defaultName(removed: readonly Unit[]): string {
-  if (removed.length === 0) return 'original';
-  const listed = removed.slice(0, 8).join(', ');
-  const sublayers = sublayerUnits(removed).length;
-  const blocks = removed.length - sublayers;
-  const words = [
-    blocks > 0 && String(blocks),
-    sublayers > 0 && `${sublayers} sublayer${sublayers === 1 ? '' : 's'}`,
-  ]
-    .filter(Boolean)
-    .join(' and ');
-  return `−${words}: ${listed}${removed.length > 8 ? ' …' : ''}`;
+/** "−4: 2, 7, 8, 9, refitted"; a healing that is gone: "−4: 2, 7, 8, 9, healed". */
+export function nameOfVariant(
+  { heal }: { heal: Pick<StudioState['heal'], 'shelf'> },
+  key: string,
+): string {
+  const id = healingOfKey(key);
+  const name = defaultName(removedOf(key));
+  if (id === undefined) return name;
+  const healing = healingOf(heal, id);
+  return `${name}, ${healing ? healedWords(healing.methods) : HEALED}`;
 }
 
 /** How the speed of a row was measured, in words; null while it is not. */
@@ -108,49 +116,54 @@ function madeLike(known: Iterable<Measured>, way: string | undefined): Measured 
 export const variantRows = derive(
   (state: StudioState) => [
     modelOf(state),
-    state.plan.present.removed,
+    planVariant(state),
     state.score.curve,
     state.effect.known,
     state.speed.known,
     state.variants,
     measuredPlans(state),
+    state.heal.shelf,
   ],
-  (model, present, curve, effects, known, variants, measured): VariantRow[] => {
+  (model, present, curve, effects, known, variants, measured, shelf): VariantRow[] => {
     const { names, kept, hidden, pinned } = variants;
     if (!model) return [];
     const nlls = new Map<string, number>();
     if (curve) nlls.set('', curve.result.baseline.nll);
     // Perplexities of another curve are on other windows.
     for (const [key, result] of effects)
-      if (curve && key.startsWith(`${curve.id}|`)) nlls.set(variantKey(result.removed), result.nll);
+      if (curve && key.startsWith(`${curve.id}|`))
+        nlls.set(variantKey(result.removed, result.healing), result.nll);
     const { plans, originals } = speedsOf(known.values());
     const main = commonest([...plans.values()].map(({ way }) => way));
     const original = originals.get(main ?? '') ?? [...originals.values()].at(-1);
     const speeds = new Map(original ? [['', original], ...plans] : plans);
-    const keys = new Set(['', ...kept, ...nlls.keys(), ...speeds.keys(), variantKey(present)]);
+    const keys = new Set(['', ...kept, ...nlls.keys(), ...speeds.keys(), present]);
     const rows = [...keys]
-      .filter((key) => !hidden.has(key) || key === variantKey(present))
+      .filter((key) => !hidden.has(key) || key === present)
       .map((key): VariantRow => {
         const removed = removedOf(key);
-        const speed = speeds.get(key) ?? null;
+        const own = speeds.get(key) ?? null;
+        const speed = own ?? speeds.get(variantKey(removed)) ?? null;
         const blocks = blocksLeft(model.summary.numBlocks, removed);
         return {
           key,
           removed,
-          name: names.get(key) ?? defaultName(removed),
+          healing: healingOf({ shelf }, healingOfKey(key)),
+          name: names.get(key) ?? nameOfVariant({ heal: { shelf } }, key),
           blocks,
           // The search and the goal measure plans that nobody has looked at.
           nll: nlls.get(key) ?? measured.get(key)?.nll ?? null,
+          speedIsOfPruned: own === null && speed !== null,
           measure: speed?.measure ?? null,
           settings: speed?.settings ?? null,
           gain: speed?.gain?.ratio ?? null,
           ci95: speed?.gain?.ci95 ?? null,
           rebased: speed && rebase(speed, originals.get(speed.way)?.measure),
-          protocol: speed ? protocolWords(speed.settings) : '',
+          protocol: speed ? `${protocolWords(speed.settings)}${own ? '' : `, ${AS_PRUNED}`}` : '',
           predicted: null,
           predictedGain: null,
           fileBytes: speed?.measure.info.fileBytes ?? planSize(model.summary, removed).bytes,
-          present: key === variantKey(present),
+          present: key === present,
           pinned: pinned.includes(key),
           onFront: false,
         };

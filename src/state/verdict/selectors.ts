@@ -11,15 +11,21 @@ import {
   type VerdictWord,
 } from '../../words/verdict.ts';
 import { knownOrders } from '../criteria/orders.ts';
+import { healedMeasure } from '../effect/selectors.ts';
+import { isOfPlan } from '../evaluate/selectors.ts';
 import type { Evaluated } from '../evaluate/state.ts';
+import { modelObstacle } from '../heal/selectors.ts';
 import { derive } from '../memo.ts';
 import { unlockedBlocks } from '../plan/locks.ts';
+import type { Plan } from '../plan/plan.ts';
 import { type MeasuredPlan, measuredPlans } from '../search/measured.ts';
 import type { StudioState } from '../state.ts';
 
 /** What to do next with a plan. */
 export type NextStep =
   | { kind: 'evaluate' }
+  /** The plan as it is, with weights that are refitted or trained. */
+  | { kind: 'heal' }
   | { kind: 'export' }
   /** A usable plan of fewer blocks, without locked ones. */
   | { kind: 'fewer'; removed: readonly Unit[]; rise: number }
@@ -39,7 +45,7 @@ export interface VerdictView {
   evidence: Evidence;
   /** On so few windows that it says little. */
   isThin: boolean;
-  next: NextStep;
+  next: readonly NextStep[];
   better: BetterPlan | null;
 }
 
@@ -61,9 +67,8 @@ export function judge(
 }
 
 /** The newest evaluation of the plan: another text than the one that chose it. */
-function evaluationOf(results: readonly Evaluated[], removed: readonly Unit[]) {
-  return results.find(({ result }) => result.plan && result.removed.join() === removed.join())
-    ?.result;
+function evaluationOf(results: readonly Evaluated[], plan: Plan) {
+  return results.find(({ result }) => result.plan && isOfPlan(result, plan))?.result;
 }
 
 /** The plan of fewer blocks that is usable, keeps locked blocks and removes most. */
@@ -90,17 +95,31 @@ function fewerOf(
 /** Null while the perplexity of the current plan is not known, and without removals. */
 export const verdictView = derive(
   (state: StudioState) => [
-    state.plan.present.removed,
+    state.plan.present,
     state.score.curve,
     measuredPlans(state),
+    healedMeasure(state),
     state.evaluate.results,
     state.verdict.thresholds,
     unlockedBlocks(state),
     betterPlan(state),
+    modelObstacle(state) === null,
   ],
-  (removed, curve, plans, results, limits, unlocked, better): VerdictView | null => {
-    const evaluated = evaluationOf(results, removed);
-    const [original, plan] = [plans.get(''), plans.get(removed.join())];
+  (
+    present,
+    curve,
+    plans,
+    healed,
+    results,
+    limits,
+    unlocked,
+    better,
+    canHeal,
+  ): VerdictView | null => {
+    const { removed, healing } = present;
+    const evaluated = evaluationOf(results, present);
+    const original = plans.get('');
+    const plan = healing === undefined ? plans.get(removed.join()) : healed;
     if (removed.length === 0) return null;
     let measured: { rise: number; kl: number | null; on: string } | null = null;
     if (evaluated?.plan) {
@@ -113,8 +132,11 @@ export const verdictView = derive(
     if (!measured || Number.isNaN(measured.rise)) return null;
     const { word, by } = judge(measured, limits);
     const windows = curve?.result.baseline.nllPerWindow.length ?? 0;
-    let next = fewerOf(plans, removed, unlocked, limits);
-    if (word === 'usable') next = { kind: evaluated ? 'export' : 'evaluate' };
+    const next: NextStep[] =
+      word === 'usable'
+        ? [{ kind: evaluated ? 'export' : 'evaluate' }]
+        : [fewerOf(plans, removed, unlocked, limits)];
+    if (word !== 'usable' && canHeal && healing === undefined) next.unshift({ kind: 'heal' });
     return {
       word,
       evidence: { ...measured, by },

@@ -18,6 +18,7 @@ export const ERROR_PLACES: Readonly<
   criteria: { workspace: 'compare' },
   search: { workspace: 'compare' },
   stability: { workspace: 'compare' },
+  heal: { workspace: 'heal' },
   evaluate: { workspace: 'quality' },
   generate: { workspace: 'quality' },
   speed: { workspace: 'speed' },

@@ -8,6 +8,7 @@ import {
   isStaleEvaluation,
   protocolWords,
 } from '../../state/evaluate/selectors.ts';
+import { healingWords } from '../../state/heal/selectors.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
 import { anotherPlan, EVALUATION, soFar } from '../../words/quality.ts';
 import type { TermId } from '../../words/terms.ts';
@@ -28,6 +29,7 @@ import css from './evaluate.module.css';
 export function EvaluateNumbers() {
   const shown = useStudio(evaluationShown);
   const stale = useStudio(isStaleEvaluation);
+  const how = useStudio((state) => healingWords(state, evaluationShown(state)?.result.healing));
   if (!shown) return null;
   const { result, state, notes } = shown;
   const { original, plan } = result;
@@ -86,6 +88,7 @@ export function EvaluateNumbers() {
         </tbody>
       </table>
       <p className={kit.sub} data-testid="evaluate-on">
+        {how && `${capital(how)}. `}
         {protocolWords(result)}, {result.text.name} ({result.text.tokens.toLocaleString('en')}{' '}
         tokens), {deviceName(result.device)}, {formatSeconds(result.seconds)}.{' '}
         {EVALUATION.overSegments} {notes.join(' ')}
@@ -98,6 +101,8 @@ export function EvaluateNumbers() {
     </div>
   );
 }
+
+const capital = (words: string) => words.charAt(0).toUpperCase() + words.slice(1);
 
 function intervalOf({ ci95: [low, high] }: EvaluatedSide): string {
   return low === high || !Number.isFinite(low) ? '–' : `${formatPpl(low)} to ${formatPpl(high)}`;
@@ -126,12 +131,15 @@ function Single({ term, name, value, testId }: SingleProps) {
 
 function Stale() {
   const removed = useStudio((state) => evaluationShown(state)?.result.removed);
+  const how = useStudio((state) => healingWords(state, evaluationShown(state)?.result.healing));
   const running = useStudio((state) => state.evaluate.running !== null);
   const actions = useActions();
   if (!removed) return null;
   return (
     <p className={css.mark} data-testid="evaluate-stale">
-      {anotherPlan(removed.length > 0 ? listUnits(removed) : null)}{' '}
+      {anotherPlan(
+        removed.length > 0 ? [listUnits(removed), how].filter(Boolean).join(', ') : null,
+      )}{' '}
       {!running && (
         <button type="button" data-testid="evaluate-again" onClick={() => void actions.evaluate()}>
           {EVALUATION.again}

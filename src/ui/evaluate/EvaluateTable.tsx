@@ -1,6 +1,8 @@
 // The evaluations of this session side by side.
 
+import { isOfPlan } from '../../state/evaluate/selectors.ts';
 import { type Evaluated, evaluationKey } from '../../state/evaluate/state.ts';
+import { healingWords } from '../../state/heal/selectors.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
 import { EVALUATION, planWords, usePlan } from '../../words/quality.ts';
 import { formatOriginal, formatPruned } from '../format.ts';
@@ -46,10 +48,12 @@ export function EvaluateTable() {
 }
 
 function Row({ one: { result, whole } }: { one: Evaluated }) {
-  const present = useStudio((state) => state.plan.present.removed.join());
+  const present = useStudio((state) => isOfPlan(result, state.plan.present));
+  const how = useStudio((state) => healingWords(state, result.healing));
   const actions = useActions();
   const {
     removed,
+    healing,
     text,
     segments,
     segment,
@@ -60,16 +64,17 @@ function Row({ one: { result, whole } }: { one: Evaluated }) {
     top1Agreement,
     klDivergence,
   } = result;
-  const name = planWords(removed.length > 0 ? listUnits(removed) : null);
+  const units = planWords(removed.length > 0 ? listUnits(removed) : null);
+  const name = how ? `${units}, ${how}` : units;
   return (
     <tr>
       <th scope="row">
         <button
           type="button"
           className={`${kit.quiet} ${css.plan}`}
-          aria-pressed={removed.join() === present}
+          aria-pressed={present}
           title={usePlan(name)}
-          onClick={() => actions.setRemoved(removed)}
+          onClick={() => actions.setRemoved(removed, healing)}
         >
           {name}
         </button>

@@ -20,6 +20,8 @@ import {
 import { listed } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { useActions, useCanSaveFolder, useStudio } from '../studioContext.ts';
+import { Adapter } from './Adapter.tsx';
+import { HealedWeights } from './HealedWeights.tsx';
 import { PrecisionChoice } from './PrecisionChoice.tsx';
 import { secondsWords } from './secondsWords.ts';
 
@@ -29,20 +31,27 @@ interface Props {
   setName(name: string): void;
 }
 
+const NONE: ReturnType<typeof writtenAlong> = [];
+
 export function ExportForm({ named, setName }: Props) {
   const model = useStudio((state) => state.model.current)!;
-  const removed = useStudio((state) => state.plan.present.removed);
+  const { removed, healing } = useStudio((state) => state.plan.present);
   const chosen = useStudio((state) => state.export.target);
   const dtype = useStudio((state) => state.export.dtype);
+  const healed = useStudio((state) => state.plan.present.healing !== undefined);
   const canSaveFolder = useCanSaveFolder();
+  const measuring = useStudio((state) => state.export.forms.running);
   const actions = useActions();
-  const name = named ?? suggestName(model.summary, removed, dtype);
+  const name = named ?? suggestName(model.summary, removed, dtype, healing !== undefined);
   const target = canSaveFolder ? chosen : 'zip';
   const clean = name.trim();
   const wrong = whyNotName(clean);
   const { bytes, seconds } = useStudio(exportEstimate);
   const precisions = useStudio(otherPrecisions);
-  const along = useStudio(writtenAlong);
+  // A healing is of the weights of one graph.
+  const along = useStudio((state) =>
+    state.plan.present.healing === undefined ? writtenAlong(state) : NONE,
+  );
   const others = siblings(model.graphs, model.summary.graph);
   const all = along.length > 0;
   const components = new Set(
@@ -106,8 +115,9 @@ export function ExportForm({ named, setName }: Props) {
           {EXPORT.zip}
         </label>
       </fieldset>
+      <HealedWeights />
       <PrecisionChoice />
-      {precisions.length > 0 && dtype === null && (
+      {precisions.length > 0 && dtype === null && !healed && (
         <label>
           <input
             type="checkbox"
@@ -135,12 +145,13 @@ export function ExportForm({ named, setName }: Props) {
         <button
           type="submit"
           data-primary="true"
-          disabled={wrong !== null}
+          disabled={wrong !== null || measuring}
           data-testid="export-start"
         >
           {EXPORT.start}
         </button>
       </div>
+      <Adapter name={wrong === null ? clean : null} />
     </form>
   );
 }

@@ -21,10 +21,12 @@ import css from './generate.module.css';
 
 export function GeneratePanel() {
   const shown = useStudio((state) => state.generate.shown);
-  const removed = useStudio((state) => state.plan.present.removed);
+  const plan = useStudio((state) => state.plan.present);
   const at = useStudio(divergence);
   const isSame = useStudio(textsAreSame);
-  const stale = shown !== null && shown.removed.join() !== removed.join();
+  const stale =
+    shown !== null &&
+    (shown.removed.join() !== plan.removed.join() || shown.healing !== plan.healing);
   return (
     <Panel id="generate" title={SIDE_BY_SIDE.title} sub={SIDE_BY_SIDE.sub} testId="generate-panel">
       <GenerateForm />

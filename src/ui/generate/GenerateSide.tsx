@@ -4,10 +4,12 @@ import type { Side } from '../../contract/generate.ts';
 import type { Which } from '../../contract/speed.ts';
 import { markedRange } from '../../state/generate/mark.ts';
 import type { Generated } from '../../state/generate/state.ts';
+import { healingWords } from '../../state/heal/selectors.ts';
 import { SIDE_BY_SIDE, textOf } from '../../words/quality.ts';
 import { formatRate, formatShort, plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { Term } from '../kit/Term.tsx';
+import { useStudio } from '../studioContext.ts';
 import css from './generate.module.css';
 
 interface Props {
@@ -19,10 +21,11 @@ interface Props {
 export function GenerateSide({ which, shown, divergesAt }: Props) {
   const side = shown.sides[which];
   const error = shown.errors[which];
+  const how = useStudio((state) => healingWords(state, shown.healing));
   return (
     <section className={css.side} aria-label={textOf(which)}>
       <h3>
-        {which}
+        {which === 'pruned' && how ? `${which}, ${how}` : which}
         <span data-testid={`gen-toks-${which}`}>
           {side && side.tokens > 1 && (
             <>

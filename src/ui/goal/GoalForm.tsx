@@ -34,6 +34,7 @@ export function GoalForm() {
         <legend className={kit.hidden}>{FORM.title}</legend>
         <Target />
         <Bound />
+        <Refits />
       </fieldset>
       <ScoreOn />
       <div className={css.start}>
@@ -119,6 +120,24 @@ function Bound() {
       />
       <span>{FORM.boundUnit}</span>
     </span>
+  );
+}
+
+/** Whether perplexity may count after a refit. */
+function Refits() {
+  const { refits, maxRise } = useStudio((state) => state.goal);
+  const actions = useActions();
+  if (maxRise === null) return null;
+  return (
+    <label className={css.words}>
+      <input
+        type="checkbox"
+        checked={refits}
+        data-testid="goal-refits"
+        onChange={(event) => actions.setGoal({ refits: event.target.checked })}
+      />
+      <span>{FORM.refits}</span>
+    </label>
   );
 }
 

@@ -5,21 +5,38 @@ import type { Interrupted } from '../../contract/interrupted.ts';
 import { deviceName } from '../../state/device/selectors.ts';
 import { offeredJobs, percent } from '../../state/longJob.ts';
 import { nameOfText, windowsOf } from '../../state/score/text.ts';
+import { defaultName } from '../../state/variants/names.ts';
 import { INTERRUPTED } from '../../words/choose.ts';
+import { healedWords } from '../../words/healing.ts';
 import kit from '../kit/kit.module.css';
 import css from '../score/importance.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 import { useMinute } from '../useMinute.ts';
 
-export function InterruptedCards() {
+/** @param only the jobs of this kind; all when absent */
+export function InterruptedCards({ only }: { only?: Interrupted['job'] }) {
   const jobs = useStudio(offeredJobs);
-  return jobs.map((job) => <InterruptedCard key={job.key} job={job} />);
+  return jobs
+    .filter(({ job }) => only === undefined || job === only)
+    .map((job) => <InterruptedCard key={job.key} job={job} />);
+}
+
+/** What it was asked for. */
+function workWords(job: Interrupted): string {
+  if (job.job === 'heal') {
+    const { removed, methods, data } = job.request;
+    const how = healedWords(methods.map(({ method }) => method));
+    return `${defaultName(removed)}, ${how}, ${nameOfText(data.text)}`;
+  }
+  const { settings, search } = job;
+  const upTo = search ? INTERRUPTED.upTo(search.count) : '';
+  return `${upTo}${windowsOf(settings)}, ${nameOfText(settings.text)}`;
 }
 
 function InterruptedCard({ job }: { job: Interrupted }) {
   const actions = useActions();
   const now = useMinute();
-  const { settings, device } = job;
+  const { device } = job;
   return (
     <section
       className={css.interrupted}
@@ -31,8 +48,7 @@ function InterruptedCard({ job }: { job: Interrupted }) {
           {INTERRUPTED.was(INTERRUPTED.names[job.job], percent(job), agoWords(now - job.savedAt))}
         </strong>{' '}
         <span className={kit.note}>
-          {job.search && INTERRUPTED.upTo(job.search.count)}
-          {windowsOf(settings)}, {nameOfText(settings.text)}, {deviceName(device)}
+          {workWords(job)}, {deviceName(device)}
         </span>
       </p>
       <div className={kit.row}>

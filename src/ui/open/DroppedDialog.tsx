@@ -1,4 +1,4 @@
-// Asks what a dropped text is for: scoring blocks or evaluating plans.
+// Asks what a dropped text is for: scoring blocks, evaluating plans or healing.
 
 import { DROPPED } from '../../words/open.ts';
 import { Dialog } from '../kit/Dialog.tsx';
@@ -31,6 +31,13 @@ export function DroppedDialog() {
           onClick={() => actions.answerDropped('evaluate')}
         >
           {DROPPED.evaluate}
+        </button>
+        <button
+          type="button"
+          data-testid="dropped-heal"
+          onClick={() => actions.answerDropped('heal')}
+        >
+          {DROPPED.heal}
         </button>
       </div>
       <p className={kit.note}>{DROPPED.note}</p>

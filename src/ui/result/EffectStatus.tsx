@@ -12,7 +12,7 @@ import { useActions, useStudio } from '../studioContext.ts';
 import css from './result.module.css';
 
 export function EffectStatus() {
-  const { stale, waiting, original, pruned } = useStudio(effectView);
+  const { stale, waiting, waitingForHealed, original, pruned } = useStudio(effectView);
   const on = useStudio(measuredOn);
   const progress = useStudio((state) => state.effect.progress);
   const job = useStudio(engineJob);
@@ -29,13 +29,13 @@ export function EffectStatus() {
         {sizes} {canScore ? RESULT.scoreFirst : RESULT.noPerplexity}
       </p>
     );
-  if (!stale)
+  if (!stale && !waitingForHealed)
     return (
       <p className={css.status}>
         {measuredOnWords(on)} {sizes}
       </p>
     );
-  const older = pruned ? ` ${RESULT.older}` : '';
+  const older = pruned && stale ? ` ${RESULT.older}` : '';
   if (job)
     return (
       <p className={css.status}>
@@ -43,7 +43,7 @@ export function EffectStatus() {
         {older}
       </p>
     );
-  if (!waiting)
+  if (!waiting && !waitingForHealed)
     return (
       <div className={css.status}>
         {long && seconds ? takesLong(seconds) : RESULT.notMeasured}

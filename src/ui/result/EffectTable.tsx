@@ -3,6 +3,8 @@
 import type { ReactNode } from 'react';
 import { formatBytes } from '../../quantities.ts';
 import { effectView } from '../../state/effect/selectors.ts';
+import { activeHealing } from '../../state/heal/selectors.ts';
+import { healedWords } from '../../words/healing.ts';
 import { UNKNOWN } from '../../words/model.ts';
 import { RESULT } from '../../words/result.ts';
 import { formatChange, formatCount, formatOriginal, formatPruned } from '../format.ts';
@@ -11,6 +13,7 @@ import kit from '../kit/kit.module.css';
 import table from '../kit/plainTable.module.css';
 import { Term } from '../kit/Term.tsx';
 import { useStudio } from '../studioContext.ts';
+import css from './result.module.css';
 
 export function EffectTable() {
   const model = useStudio((state) => state.model.current?.summary);
@@ -21,6 +24,7 @@ export function EffectTable() {
       <ComparedHead />
       <tbody>
         <PerplexityRow />
+        <HealedRow />
         <Row
           id="size"
           name={<Term id="size">{RESULT.size}</Term>}
@@ -77,6 +81,35 @@ function PerplexityRow() {
         {pruned ? formatPruned(pruned.nll, original?.nll) : none}
       </td>
       <td className={stale ? kit.stale : signOf(worse)}>
+        {change && (
+          <>
+            {change} <span className={kit.hidden}>{worse ? RESULT.worse : RESULT.better}</span>
+          </>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+/** The same plan with its healing: beside the pruned one, not in its place. */
+function HealedRow() {
+  const { original, healed, waitingForHealed } = useStudio(effectView);
+  const healing = useStudio(activeHealing);
+  if (!healing) return null;
+  const change =
+    original && healed ? formatChange(Math.exp(original.nll), Math.exp(healed.nll)) : '';
+  const none = waitingForHealed ? '…' : '–';
+  const worse = original && healed ? healed.nll > original.nll : false;
+  return (
+    <tr data-testid="healed-row">
+      <th scope="row" className={css.wrap}>
+        <Term id={healing.methods.includes('refit') ? 'refit' : 'healing'}>
+          {healedWords(healing.methods)}
+        </Term>
+      </th>
+      <td />
+      <td data-testid="ppl-healed">{healed ? formatPruned(healed.nll, original?.nll) : none}</td>
+      <td className={signOf(worse)}>
         {change && (
           <>
             {change} <span className={kit.hidden}>{worse ? RESULT.worse : RESULT.better}</span>

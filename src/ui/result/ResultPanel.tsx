@@ -2,6 +2,7 @@
 
 import { countWords } from '../../state/plan/selectors.ts';
 import { RESULT } from '../../words/result.ts';
+import { RefitSwitch } from '../heal/RefitSwitch.tsx';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { CopyButton } from '../kit/CopyButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
@@ -19,6 +20,7 @@ export function ResultPanel() {
   return (
     <Panel id="result" title={RESULT.title} sub={kept}>
       <EffectTable />
+      <RefitSwitch />
       <SpeedSummary />
       <Verdict />
       <EffectStatus />

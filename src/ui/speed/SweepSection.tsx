@@ -17,10 +17,10 @@ const SweepChart = lazy(() => import('../charts/SweepChart.tsx'));
 
 export function SweepSection() {
   const shown = useStudio((state) => state.speed.sweep.shown);
-  const removed = useStudio((state) => state.plan.present.removed);
+  const { removed, healing } = useStudio((state) => state.plan.present);
   if (!shown) return null;
   const { result } = shown;
-  const stale = shown.removed.join() !== removed.join();
+  const stale = shown.removed.join() !== removed.join() || shown.healing !== healing;
   return (
     <section
       className={css.sweep}

@@ -1,8 +1,10 @@
 // The charts that can be taken away, by the id of their take-away: the chart and its legend.
 
 import type { ComponentType } from 'react';
+import { trainingCurve } from '../../state/heal/selectors.ts';
 import type { FigureId } from '../../state/takeaway/takeaways.ts';
 import { Architecture } from '../charts/Architecture.tsx';
+import HealChart from '../charts/HealChart.tsx';
 import { BlocksChart } from '../charts/ImportanceChart.tsx';
 import ParetoChart from '../charts/ParetoChart.tsx';
 import PathChart from '../charts/PathChart.tsx';
@@ -26,6 +28,7 @@ export const FIGURES: Readonly<Record<FigureId, FigureSpec>> = {
   criteria: { Chart: RankChart, legend: legends.criteria },
   search: { Chart: Paths, legend: legends.search },
   stability: { Chart: StabilityFigure, legend: legends.stability },
+  losses: { Chart: Losses, legend: legends.losses },
   speed: { Chart: SpeedFigure, legend: legends.speed },
   sweep: { Chart: Sweep, legend: legends.sweep },
   variants: { Chart: Variants, legend: legends.variants },
@@ -35,6 +38,11 @@ const nothing = () => undefined;
 
 function Paths() {
   return <PathChart hover={null} onHover={nothing} />;
+}
+
+function Losses() {
+  const curve = useStudio(trainingCurve);
+  return curve && <HealChart {...curve} training={curve.losses} />;
 }
 
 function Variants() {

@@ -3,6 +3,7 @@
 
 import type { ReactNode } from 'react';
 import { criteriaView } from '../../state/criteria/selectors.ts';
+import { trainingCurve } from '../../state/heal/selectors.ts';
 import { curveView } from '../../state/score/selectors.ts';
 import { pathsView } from '../../state/search/selectors.ts';
 import type { StudioState } from '../../state/state.ts';
@@ -155,6 +156,19 @@ export const speed: Legend = () => [
     label: words.runs,
     mark: <path d="M4 6H26M4 2v8M26 2v8" fill="none" stroke="var(--ink)" strokeWidth="1.2" />,
   },
+];
+
+export const losses: Legend = (state) => [
+  { label: words.trainingLoss, mark: line('var(--edge)') },
+  ...when((trainingCurve(state)?.heldOut.length ?? 0) > 0, {
+    label: words.heldOutLoss,
+    mark: (
+      <>
+        {line('var(--leaf)')}
+        {dot('var(--card)', 'var(--leaf)')}
+      </>
+    ),
+  }),
 ];
 
 export const sweep: Legend = () => [

@@ -2,7 +2,8 @@
 
 import { useRef, useState } from 'react';
 import { listUnits } from '../../state/plan/unitWords.ts';
-import { defaultName, type VariantRow } from '../../state/variants/variants.ts';
+import { defaultName } from '../../state/variants/names.ts';
+import type { VariantRow } from '../../state/variants/variants.ts';
 import { nameLabel, removesWords, renameLabel } from '../../words/variants.ts';
 import { useActions } from '../studioContext.ts';
 import css from './variants.module.css';
@@ -41,7 +42,7 @@ export function VariantName({ row }: { row: VariantRow }) {
 
 /** True when the name does not tell what is removed. */
 const isUnclear = ({ name, removed }: VariantRow) =>
-  removed.length > 0 && (name !== defaultName(removed) || name.endsWith('…'));
+  removed.length > 0 && (!name.startsWith(defaultName(removed)) || name.includes('…'));
 
 interface FieldProps {
   row: VariantRow;

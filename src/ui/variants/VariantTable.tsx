@@ -3,6 +3,7 @@
 import { useState } from 'react';
 import { noNumbers } from '../../state/score/selectors.ts';
 import { type VariantRow, wayOfRow, waysOf } from '../../state/variants/variants.ts';
+import { SPEED_MEASURED_AS_PRUNED } from '../../words/healing.ts';
 import {
   applyLabel,
   COLUMN_TITLES,
@@ -148,6 +149,7 @@ function Row({ row, mark, hovered, onHover }: RowProps) {
       </td>
       <th scope="row">
         <VariantName row={row} />
+        {row.speedIsOfPruned && <small className={css.units}>{SPEED_MEASURED_AS_PRUNED}</small>}
       </th>
       {COLUMNS.map((column) => (
         <Cell key={column.id} column={column} row={row} mark={mark} />

@@ -3,9 +3,9 @@
 import { lazy, Suspense, useState } from 'react';
 import { variantsCsv, variantsJson } from '../../state/variants/file.ts';
 import {
+  planVariant,
   plottable,
   type VariantRow,
-  variantKey,
   variantRows,
 } from '../../state/variants/variants.ts';
 import { VERSION } from '../../version.ts';
@@ -55,7 +55,7 @@ export function VariantsPanel() {
 /** Gives the current plan a name, and so a row of its own. */
 function Keep() {
   const [name, setName] = useState('');
-  const key = useStudio((state) => variantKey(state.plan.present.removed));
+  const key = useStudio(planVariant);
   const actions = useActions();
   return (
     <form

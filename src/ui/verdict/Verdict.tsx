@@ -34,7 +34,12 @@ export function Verdict() {
           </button>
         </p>
       )}
-      <Next step={next} />
+      <div className={css.next}>
+        {VERDICT.nextWords}
+        {next.map((step) => (
+          <Next key={step.kind} step={step} />
+        ))}
+      </div>
       <Thresholds />
     </section>
   );
@@ -47,6 +52,8 @@ function Next({ step }: { step: NextStep }) {
       return (
         <NextButton onClick={() => actions.openWorkspace('quality')}>{VERDICT.evaluate}</NextButton>
       );
+    case 'heal':
+      return <NextButton onClick={() => actions.openWorkspace('heal')}>{VERDICT.heal}</NextButton>;
     case 'export':
       return <NextButton onClick={() => actions.openDialog('export')}>{VERDICT.export}</NextButton>;
     case 'fewer':
@@ -56,17 +63,14 @@ function Next({ step }: { step: NextStep }) {
         </NextButton>
       );
     case 'fewer-unknown':
-      return <p>{VERDICT.fewerUnknown}</p>;
+      return <span>{VERDICT.fewerUnknown}</span>;
   }
 }
 
 function NextButton({ children, onClick }: { children: string; onClick(): void }) {
   return (
-    <p>
-      {VERDICT.nextWords}{' '}
-      <button type="button" data-testid="verdict-next" onClick={onClick}>
-        {children}
-      </button>
-    </p>
+    <button type="button" data-testid="verdict-next" onClick={onClick}>
+      {children}
+    </button>
   );
 }

@@ -127,6 +127,55 @@ export const NEXT = {
   guide: 'How the upload works',
   guideUrl: 'https://huggingface.co/docs/huggingface_hub/guides/cli',
   healing:
-    'A short retraining of the pruned model usually recovers much of the quality; start with the ' +
-    'snippets under “Use elsewhere”.',
+    'Quality can be recovered before the export, in the Heal workspace, or by a longer training ' +
+    'elsewhere; start with the snippets under “Use elsewhere”.',
 };
+
+/** Which weights are written. */
+export const WEIGHTS = {
+  legend: 'Weights',
+  source: 'As in the source',
+  again: (dtype: string) => `Changed matrices as ${dtype} again`,
+  againNote: 'as small as before; rounding loses a little of the healing',
+  float: 'Changed matrices as floats',
+  floatNote: 'loses nothing; larger files',
+} as const;
+
+/** "Refitted on the bundled text." */
+export const healedWeights = (how: string, text: string): string =>
+  `${how.charAt(0).toUpperCase()}${how.slice(1)}, on ${text}`;
+
+/** Both forms of changed matrices of a graph of few bits, measured on demand. */
+export const BOTH_FORMS = {
+  measure: 'Measure both',
+  measuring: 'Measuring both forms',
+  noCurve: 'Score the blocks first: both forms are measured on the windows of the curve.',
+  takes: (about: string) => `on the windows of the curve, in ${about}`,
+} as const;
+
+/** "perplexity 49.21, 12.3 MB" of one form. */
+export const formWords = (ppl: string, bytes: number): string =>
+  `perplexity ${ppl}, ${formatBytes(bytes)}`;
+
+/** The adapter of a healing by LoRA. */
+export const ADAPTER = {
+  title: 'Adapter for PEFT',
+  what:
+    'What LoRA has trained, as adapter_config.json and adapter_model.safetensors: for the Hugging ' +
+    'Face checkpoint of this model without the same blocks, in Python.',
+  looking: 'Looking whether this healing can be an adapter.',
+  save: 'Save the adapter',
+  saving: 'Saving',
+  load: 'In Python, with PEFT',
+  elsewhere: 'Use elsewhere',
+  prune:
+    'First prune the checkpoint: prune.py, one of the files, does that. It is the snippet for ' +
+    'Transformers under',
+  saveZip: (name: string) => `Save ${name}.zip`,
+} as const;
+
+/** "✓ Saved: tuned, 4 files, 1.2 MB". */
+export const adapterSaved = (name: string, files: string, bytes: number): string =>
+  `✓ Saved: ${name}, ${files}, ${formatBytes(bytes)}`;
+
+export const impossible = (why: string): string => `Not for this healing. ${why}`;

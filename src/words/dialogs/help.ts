@@ -10,14 +10,16 @@ export const HELP = {
       'low score means that the block matters little.',
     'Choose what to remove: with the slider, by a goal, or block by block. Perplexity and size ' +
       'of the plan are shown beside it.',
+    'Heal what is left, where the plan costs too much: refit it in seconds, or train it here.',
     'Check the plan: evaluate it on another text, read what it writes, measure its speed.',
     'Export the pruned model: a folder that runs wherever the original runs.',
   ],
   files: 'What can be dropped or opened',
   fileKinds: [
     ['a model folder, or a zip of one', 'opens it'],
-    ['a .txt or .md file', 'a text to score blocks or to evaluate plans on'],
+    ['a .txt or .md file', 'a text to score blocks, to evaluate plans or to heal on'],
     ['a .json file of token ids', 'windows to score on'],
+    ['a .json or .jsonl file of instructions', 'questions with answers to heal on'],
     ['an espalier.json', 'restores plan and curve on its source model'],
     ['a block_order.csv or all_ppl_unsorted.csv', 'the order or the curve of another tool'],
   ],

@@ -58,6 +58,7 @@ const NOUNS: Readonly<Record<string, readonly [one: string, many: string]>> = {
   criteria: ['criterion source', 'criterion sources'],
   stability: ['study run', 'study runs'],
   search: ['search step', 'search steps'],
+  heal: ['refit', 'refits'],
   evaluate: ['evaluation', 'evaluations'],
   speed: ['speed measurement', 'speed measurements'],
   variants: ['named variant', 'named variants'],

@@ -18,6 +18,8 @@ export const takeawayTitles = {
   criteria: 'Criteria',
   search: 'Paths of removal',
   stability: 'Stability of the order',
+  healing: 'Healing',
+  losses: 'Losses of the training',
   evaluation: 'Evaluation',
   texts: 'Side by side',
   speed: 'Speed',

@@ -16,6 +16,7 @@ export const REPORT = {
   criteria: 'Other criteria',
   search: 'Step by step',
   stability: 'How stable the order is',
+  healing: 'Healing',
   evaluation: 'Perplexity on other text',
   texts: 'Side by side',
   variants: 'Variants',
@@ -55,6 +56,11 @@ export const LEADS = {
   stability:
     'The blocks were scored again on other windows of text. A block whose rank changes from run ' +
     'to run was ranked by chance as much as by importance.',
+  healing:
+    'The weights that are left were refitted or trained so that the pruned model behaves like ' +
+    'the original again. What was seen in healing is no evidence; the held-out part and the ' +
+    'other text are. Training on a text helps even a model that has lost nothing: the control ' +
+    'shows by how much.',
   evaluation:
     'Perplexity on text that had no part in choosing the plan. KL divergence is measured from ' +
     'the original’s predictions to those of the pruned model; 0 means no difference.',
@@ -91,6 +97,8 @@ export const FACTS = {
   locked: 'locked',
   order: 'order',
   perplexity: 'perplexity',
+  healing: 'healing',
+  healedPerplexity: 'perplexity, healed',
   kv: 'KV cache per token',
   gain: 'gain',
   speed: 'speed',
@@ -116,6 +124,7 @@ export const REPORT_WORDS = {
   underOne: 'fewer than 1 %',
   architecture:
     'The residual stream runs along the trunk and around removed blocks. Heights: size in bytes.',
+  healedOn: (how: string, text: string) => `${how}, on ${text}`,
   prunedWithout: (units: string) => `pruned, without ${units}`,
   interval: (ends: string) => `95 %: ${ends}`,
   asked: (goal: string, rise: string) =>
@@ -130,6 +139,7 @@ export const REPORT_WORDS = {
   formulas: 'How the criteria are computed',
   searchTable: 'Perplexity along the paths',
   stabilityTable: 'Blocks by their mean rank over the runs',
+  healingTable: 'Perplexity before and after healing, by text',
   evaluationTable: 'Evaluations, newest first',
   variantsTable: 'Variants',
   spearman: (label: string, value: string) => `${label}: Spearman ${value} with perplexity.`,

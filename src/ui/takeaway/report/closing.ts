@@ -1,6 +1,7 @@
 // The sections that close a report: what to be careful about, the terms, the references. Pure.
 
 import { effectView } from '../../../state/effect/selectors.ts';
+import { isOfPlan } from '../../../state/evaluate/selectors.ts';
 import { remarksOf } from '../../../state/score/selectors.ts';
 import { speedView } from '../../../state/speed/selectors.ts';
 import { planWithinNoise } from '../../../state/stability/selectors.ts';
@@ -48,12 +49,12 @@ function limits({ score, plan, evaluate }: StudioState): string[] {
   const windows = curve?.result.windows.length ?? 0;
   const isPruned = plan.present.removed.length > 0;
   const isEvaluated = evaluate.results.some(
-    ({ result }) => result.plan !== null && result.removed.join() === plan.present.removed.join(),
+    ({ result }) => result.plan !== null && isOfPlan(result, plan.present),
   );
   return [
     ...(curve && windows < MANY_WINDOWS ? [W.fewWindows(windows)] : []),
     ...(curve && isPruned && !isEvaluated ? [W.noEvaluation] : []),
-    ...(isPruned ? [W.noHealing] : []),
+    ...(isPruned && plan.present.healing === undefined ? [W.noHealing] : []),
   ];
 }
 

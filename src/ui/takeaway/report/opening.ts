@@ -31,7 +31,7 @@ export function summary(state: StudioState): Section | null {
   const model = state.model.current?.summary;
   if (!model) return null;
   const { removed } = state.plan.present;
-  const { original, pruned, stale, size } = effectView(state);
+  const { original, pruned, healed, stale, size } = effectView(state);
   const { gain, original: slow, pruned: fast, stale: oldSpeed } = speedView(state);
   const isPruned = removed.length > 0;
   const cards: Card[] = [
@@ -41,6 +41,12 @@ export function summary(state: StudioState): Section | null {
       note: '',
     },
   ];
+  if (original && isPruned && healed)
+    cards.push({
+      name: FACTS.healedPerplexity,
+      value: formatPruned(healed.nll, original.nll),
+      note: changed(formatOriginal(original.nll), Math.exp(original.nll), Math.exp(healed.nll)),
+    });
   if (original && isPruned && pruned && !stale)
     cards.push({
       name: FACTS.perplexity,

@@ -3,11 +3,13 @@
 import { formatBytes } from '../../../quantities.ts';
 import { currentOrder } from '../../../state/criteria/orders.ts';
 import { effectView } from '../../../state/effect/selectors.ts';
+import { activeHealing } from '../../../state/heal/selectors.ts';
 import { isOwnChoice } from '../../../state/plan/selectors.ts';
 import { listUnits } from '../../../state/plan/unitWords.ts';
 import type { StudioState } from '../../../state/state.ts';
 import { speed, sweep } from '../../../state/takeaway/speed.ts';
 import type { Table } from '../../../state/takeaway/table.ts';
+import { healedWords } from '../../../words/healing.ts';
 import { columnHeads as heads } from '../../../words/takeaway/files.ts';
 import { FACTS, LEADS, REPORT, REPORT_WORDS as W } from '../../../words/takeaway/report.ts';
 import { formatChange, formatCount, formatPpl } from '../../format.ts';
@@ -21,6 +23,9 @@ export function plan(state: StudioState): Section | null {
   const facts: [string, string][] = [
     [FACTS.removed, removed.length > 0 ? listUnits(removed) : FACTS.nothing],
   ];
+  const healing = activeHealing(state);
+  if (healing)
+    facts.push([FACTS.healing, W.healedOn(healedWords(healing.methods), healing.record.text.name)]);
   if (locked.length > 0) facts.push([FACTS.locked, locked.join(', ')]);
   if (order && removed.length > 0)
     facts.push([FACTS.order, isOwnChoice(state) ? W.byHand : order.label]);
@@ -36,7 +41,7 @@ export function plan(state: StudioState): Section | null {
 /** Formatted already: rows of one table have different units. */
 function effectTable(state: StudioState): Table {
   const model = state.model.current!.summary;
-  const { original, pruned, stale, size } = effectView(state);
+  const { original, pruned, healed, stale, size } = effectView(state);
   const row = (name: string, from: number, to: number | undefined, format: typeof formatBytes) => [
     name,
     format(from),
@@ -62,6 +67,16 @@ function effectTable(state: StudioState): Table {
               ppl(known) || W.notMeasured,
               isCompared ? formatChange(Math.exp(original.nll), Math.exp(known)) : '',
             ],
+            ...(healed
+              ? [
+                  [
+                    FACTS.healedPerplexity,
+                    ppl(original.nll),
+                    ppl(healed.nll),
+                    formatChange(Math.exp(original.nll), Math.exp(healed.nll)),
+                  ],
+                ]
+              : []),
           ]
         : []),
       row(FACTS.size, model.bytes, size?.bytes, formatBytes),

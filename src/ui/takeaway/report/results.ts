@@ -2,11 +2,13 @@
 
 import { criteriaView } from '../../../state/criteria/selectors.ts';
 import { divergence } from '../../../state/generate/selectors.ts';
+import { healingWords, shownHealing, trainingCurve } from '../../../state/heal/selectors.ts';
 import { hasPaths } from '../../../state/search/selectors.ts';
 import { stabilityView } from '../../../state/stability/selectors.ts';
 import type { StudioState } from '../../../state/state.ts';
 import { currentSublayers } from '../../../state/sublayers/selectors.ts';
 import * as compare from '../../../state/takeaway/compare.ts';
+import { healing as healingMaker } from '../../../state/takeaway/healing.ts';
 import type { Maker } from '../../../state/takeaway/maker.ts';
 import { evaluation as evaluations } from '../../../state/takeaway/quality.ts';
 import * as scores from '../../../state/takeaway/scores.ts';
@@ -85,6 +87,23 @@ export function stability(state: StudioState): Section | null {
   };
 }
 
+export function healing(state: StudioState): Section | null {
+  const healing = shownHealing(state);
+  if (!healing) return null;
+  const { measured, table } = healingMaker;
+  const parts: Part[] = [
+    { kind: 'text', text: LEADS.healing },
+    { kind: 'text', text: `${sentence(measured(state).words)}.` },
+    { kind: 'table', caption: W.healingTable, table: table(state) },
+    { kind: 'warnings', items: healing.warnings },
+  ];
+  if (trainingCurve(state)?.running === null)
+    parts.push({ kind: 'figure', id: 'losses', caption: measured(state).words });
+  return { id: 'healing', title: REPORT.healing, parts };
+}
+
+const sentence = (words: string) => words.charAt(0).toUpperCase() + words.slice(1);
+
 export function evaluation(state: StudioState): Section | null {
   if (state.evaluate.results.length === 0) return null;
   return {
@@ -110,7 +129,9 @@ export function texts(state: StudioState): Section | null {
   if (pruned)
     parts.push({
       kind: 'quote',
-      head: W.prunedWithout(shown.removed.join(', ')),
+      head: [W.prunedWithout(shown.removed.join(', ')), healingWords(state, shown.healing)]
+        .filter(Boolean)
+        .join(', '),
       text: pruned.text,
     });
   if (original && pruned)
