@@ -1,5 +1,6 @@
 // A process that heals the sample and reports what it holds: at most, and after many healings.
 
+import { setTimeout } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { TRAIN_DEFAULTS } from '../../src/contract/healDefaults.ts';
@@ -11,6 +12,8 @@ import { serveMeasurement } from './fresh.ts';
 import { healOnce, PLAN } from './healed.ts';
 import { watchHeap } from './heap.ts';
 import { openSample } from './scored.ts';
+
+const SETTLE_MS = 50;
 
 export interface HealAsked {
   root: string;
@@ -65,19 +68,23 @@ async function measure({ root, settling, cycles }: HealAsked): Promise<HealFound
     heapBytes: heap() - heapBefore,
   };
   const collect = collector();
-  const held = (): Held => {
-    collect();
+  // What the last healing held is free once its promises have settled.
+  const held = async (): Promise<Held> => {
+    for (let turn = 0; turn < 2; turn++) {
+      await setTimeout(SETTLE_MS);
+      collect();
+    }
     const { heapUsed, arrayBuffers } = process.memoryUsage();
     return { wasm: heap(), script: heapUsed + arrayBuffers };
   };
   const left: number[] = [];
   for (let cycle = 0; cycle < settling; cycle++) await healOnce(root, sample, session);
-  const before = held();
+  const before = await held();
   for (let cycle = 0; cycle < cycles; cycle++) {
     await healOnce(root, sample, session);
     left.push(engine.ledger.total());
   }
-  return { ...found, left, before, after: held() };
+  return { ...found, left, before, after: await held() };
 }
 
 function collector(): () => void {
