@@ -91,8 +91,8 @@ inputs('a text before a model is kept and offered', async ({ app: page, dir }) =
 
 inputs('an error that is out of sight leads to its place', async ({ app: page, dir }) => {
   await openSample(page);
-  // Scrolled away.
-  await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
+  const scrollAway = () => page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
+  await scrollAway();
   await drop(page, write(dir, 'paper.pdf', '%PDF'));
   const opening = toast(page, 'paper.pdf is not an ONNX file');
   await expect(opening).toBeInViewport();
@@ -100,6 +100,8 @@ inputs('an error that is out of sight leads to its place', async ({ app: page, d
   await expect(page.getByTestId('error-open')).toBeInViewport();
   await expect(page.getByTestId('error-open')).toBeFocused();
   // What is dismissed in its place is gone from the message, too.
+  await scrollAway();
+  await expect(page.getByTestId('error-open')).not.toBeInViewport();
   await drop(page, join(dir, 'paper.pdf'));
   await expect(opening).toBeVisible();
   await page.getByTestId('error-open').getByRole('button', { name: 'Dismiss' }).click();
