@@ -6,7 +6,12 @@ import { derive, keyOf } from '../../onnx/bytes.ts';
 import { decodeModel } from '../../onnx/codec.ts';
 import type { Bytes, DerivedRange } from '../../onnx/source.ts';
 import { isOfOther } from '../programs/comparisonHead.ts';
-import type { BoundProgram, ScorePrograms, WeightRef } from '../programs/program.ts';
+import {
+  type BoundProgram,
+  type ScorePrograms,
+  traitsOf,
+  type WeightRef,
+} from '../programs/program.ts';
 import type { Structure } from '../structure/structure.ts';
 import type { WeightChange } from './healing.ts';
 import { changedBytes } from './storedWeights.ts';
@@ -32,9 +37,8 @@ export function healedPrograms(
   weights.requireAllFound();
   let sublayers: ScorePrograms['sublayers'];
   let compare: BoundProgram | null = null;
-  const { headByPosition, residualType, hiddenSize, stateSize, vocabSize } = programs;
-  const { staticPast, wasmOnly, rowsInteract, rewrites } = programs;
   return {
+    ...traitsOf(programs),
     embed,
     side,
     tokenSide,
@@ -55,15 +59,6 @@ export function healedPrograms(
       compare ??= head === programs.head ? programs.compare : compareApart(programs, weights);
       return compare;
     },
-    headByPosition,
-    residualType,
-    hiddenSize,
-    stateSize,
-    vocabSize,
-    staticPast,
-    wasmOnly,
-    rowsInteract,
-    rewrites,
   };
 }
 

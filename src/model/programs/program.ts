@@ -131,11 +131,60 @@ export interface BlockSublayers {
   ffn: BoundProgram | null;
 }
 
+/** What holds for the programs of a model as a whole. */
+export interface ProgramTraits {
+  /** True when the head treats every position alike and may be run on any range of positions. */
+  headByPosition: boolean;
+  residualType: 'float32' | 'float16';
+  /** C, the width of the residual stream. */
+  hiddenSize: number;
+  /**
+   * Width of the states between programs, which take the place of (B, S, C) throughout: C, or a
+   * multiple of it where states carry earlier streams along for blocks that borrow a cache.
+   */
+  stateSize: number;
+  vocabSize: number;
+  /** True when blocks write into a static cache: 'past' is then S, not 0. */
+  staticPast: boolean;
+  /**
+   * Why programs made for WebGPU must run on the CPU instead, as a sentence; null when they need
+   * not.
+   */
+  wasmOnly: string | null;
+  /**
+   * True when an operator takes one scale over the whole batch (DynamicQuantizeLinear), so that
+   * rows must be run one at a time.
+   */
+  rowsInteract: boolean;
+  /** The rewrites that were applied, as phrases to show ("IsNaN ... replaced by a comparison"). */
+  rewrites: readonly string[];
+}
+
+/**
+ * The traits alone: programs made out of others begin with these, since a copy of everything would
+ * make what is made on first access.
+ */
+export function traitsOf(programs: ProgramTraits): ProgramTraits {
+  const { headByPosition, residualType, hiddenSize, stateSize, vocabSize } = programs;
+  const { staticPast, wasmOnly, rowsInteract, rewrites } = programs;
+  return {
+    headByPosition,
+    residualType,
+    hiddenSize,
+    stateSize,
+    vocabSize,
+    staticPast,
+    wasmOnly,
+    rowsInteract,
+    rewrites,
+  };
+}
+
 /**
  * All programs of a model: ids -> embed -> block 0 .. N-1 -> head -> NLL. None keeps a cache
  * between runs.
  */
-export interface ScorePrograms {
+export interface ScorePrograms extends ProgramTraits {
   /** (ids) -> residual (B, S, C). */
   embed: BoundProgram;
   /**
@@ -169,29 +218,4 @@ export interface ScorePrograms {
    * too, unless others are bound. Made on first access; absent where nothing is compared.
    */
   compareApart?: BoundProgram | undefined;
-  /** True when the head treats every position alike and may be run on any range of positions. */
-  headByPosition: boolean;
-  residualType: 'float32' | 'float16';
-  /** C, the width of the residual stream. */
-  hiddenSize: number;
-  /**
-   * Width of the states between programs, which take the place of (B, S, C) throughout: C, or a
-   * multiple of it where states carry earlier streams along for blocks that borrow a cache.
-   */
-  stateSize: number;
-  vocabSize: number;
-  /** True when blocks write into a static cache: 'past' is then S, not 0. */
-  staticPast: boolean;
-  /**
-   * Why programs made for WebGPU must run on the CPU instead, as a sentence; null when they need
-   * not.
-   */
-  wasmOnly: string | null;
-  /**
-   * True when an operator takes one scale over the whole batch (DynamicQuantizeLinear), so that
-   * rows must be run one at a time.
-   */
-  rowsInteract: boolean;
-  /** The rewrites that were applied, as phrases to show ("IsNaN ... replaced by a comparison"). */
-  rewrites: readonly string[];
 }

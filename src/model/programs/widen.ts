@@ -7,7 +7,14 @@ import { decodeModel, encodeModel } from '../../onnx/codec.ts';
 import type { Attribute, Graph, Node, Tensor, ValueInfo } from '../../onnx/graph.ts';
 import { DataType } from '../../onnx/graph.ts';
 import { widened } from '../../onnx/half.ts';
-import type { BoundProgram, ElementType, Program, ScorePrograms, WeightRef } from './program.ts';
+import {
+  type BoundProgram,
+  type ElementType,
+  type Program,
+  type ScorePrograms,
+  traitsOf,
+  type WeightRef,
+} from './program.ts';
 
 const LABEL = 'float16 computed as float32, because this GPU has no float16 (shader-f16)';
 
@@ -42,9 +49,11 @@ function widenPrograms(programs: ScorePrograms): ScorePrograms {
     };
   };
   let sublayers: ScorePrograms['sublayers'];
-  const { headByPosition, hiddenSize, stateSize, vocabSize } = programs;
-  const { staticPast, wasmOnly, rowsInteract, rewrites } = programs;
+  const traits = traitsOf(programs);
   return {
+    ...traits,
+    residualType: 'float32',
+    rewrites: [...traits.rewrites, LABEL],
     embed: bind(programs.embed),
     side: programs.side && bind(programs.side),
     tokenSide: programs.tokenSide && bind(programs.tokenSide),
@@ -64,15 +73,6 @@ function widenPrograms(programs: ScorePrograms): ScorePrograms {
     get compareApart() {
       return programs.compareApart && bind(programs.compareApart);
     },
-    headByPosition,
-    residualType: 'float32',
-    hiddenSize,
-    stateSize,
-    vocabSize,
-    staticPast,
-    wasmOnly,
-    rowsInteract,
-    rewrites: [...rewrites, LABEL],
   };
 }
 

@@ -2,7 +2,7 @@
 // where they fit, and again for each step where they do not.
 
 import { EspalierError } from '../../errors.ts';
-import type { BoundProgram, ScorePrograms } from '../../model/programs/program.ts';
+import { type BoundProgram, type ScorePrograms, traitsOf } from '../../model/programs/program.ts';
 import type { Folder } from '../../onnx/source.ts';
 import type { Sequence } from '../../text/training/sequences.ts';
 import type { Engine } from '../device/engine.ts';
@@ -177,9 +177,8 @@ function companions(wanted: ReadonlySet<number>, rows: number, count: number): n
 function ownBindings(programs: ScorePrograms): ScorePrograms {
   const own = (bound: BoundProgram): BoundProgram => ({ ...bound });
   const { embed, side, tokenSide, blocks, head } = programs;
-  const { headByPosition, residualType, hiddenSize, stateSize, vocabSize } = programs;
-  const { staticPast, wasmOnly, rowsInteract, rewrites } = programs;
   return {
+    ...traitsOf(programs),
     embed: own(embed),
     side: side && own(side),
     tokenSide: tokenSide && own(tokenSide),
@@ -188,14 +187,5 @@ function ownBindings(programs: ScorePrograms): ScorePrograms {
     get compare() {
       return programs.compare;
     },
-    headByPosition,
-    residualType,
-    hiddenSize,
-    stateSize,
-    vocabSize,
-    staticPast,
-    wasmOnly,
-    rowsInteract,
-    rewrites,
   };
 }

@@ -7,7 +7,7 @@ import { EspalierError } from '../../errors.ts';
 import { makeTrainingPrograms, type TrainingPrograms } from '../../grad/trainingPrograms.ts';
 import type { WeightChange } from '../../model/healing/healing.ts';
 import { healedPrograms } from '../../model/healing/programs.ts';
-import type { ScorePrograms } from '../../model/programs/program.ts';
+import { type ScorePrograms, traitsOf } from '../../model/programs/program.ts';
 import { fitted } from '../../model/programs/widen.ts';
 import type { Structure } from '../../model/structure/structure.ts';
 import type { Sequence } from '../../text/training/sequences.ts';
@@ -147,9 +147,8 @@ function methodOf(
 /** The programs that run: those of the kept units without gradients, and the head that measures. */
 function planPrograms(base: ScorePrograms, training: TrainingPrograms): ScorePrograms {
   const { embed, side, tokenSide } = base;
-  const { headByPosition, residualType, hiddenSize, stateSize, vocabSize } = base;
-  const { staticPast, wasmOnly, rowsInteract, rewrites } = base;
   return {
+    ...traitsOf(base),
     embed,
     side,
     tokenSide,
@@ -158,15 +157,6 @@ function planPrograms(base: ScorePrograms, training: TrainingPrograms): ScorePro
     get compare() {
       return base.compare;
     },
-    headByPosition,
-    residualType,
-    hiddenSize,
-    stateSize,
-    vocabSize,
-    staticPast,
-    wasmOnly,
-    rowsInteract,
-    rewrites,
   };
 }
 

@@ -1,6 +1,6 @@
 // The programs of a model with one block alone, to be timed before a job.
 
-import type { BoundProgram, ScorePrograms } from '../../model/programs/program.ts';
+import { type BoundProgram, type ScorePrograms, traitsOf } from '../../model/programs/program.ts';
 
 /** No more weights than these are read to time a block. */
 export const MOST_TIMED_BYTES = 512 * 2 ** 20;
@@ -21,24 +21,14 @@ const own = <P extends BoundProgram | null>(bound: P): P =>
 
 /** The programs with a single block. Named one by one: others are made when they are read. */
 export function withBlock(programs: ScorePrograms, at: number): ScorePrograms {
-  const { embed, side, tokenSide, head, blocks, headByPosition, residualType } = programs;
-  const { hiddenSize, stateSize, vocabSize, staticPast, wasmOnly, rowsInteract, rewrites } =
-    programs;
+  const { embed, side, tokenSide, head, blocks } = programs;
   return {
+    ...traitsOf(programs),
     embed: own(embed),
     side: own(side),
     tokenSide: own(tokenSide),
     blocks: blocks.slice(at, at + 1).map(own),
     head: own(head),
     compare: head,
-    headByPosition,
-    residualType,
-    hiddenSize,
-    stateSize,
-    vocabSize,
-    staticPast,
-    wasmOnly,
-    rowsInteract,
-    rewrites,
   };
 }
