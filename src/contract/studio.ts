@@ -41,7 +41,53 @@ import type {
 import type { SearchEvent, SearchRequest, SearchResult } from './search.ts';
 import type { TokenCount } from './tokens.ts';
 
-export interface StudioApi {
+/** Its calls that heal. */
+export interface HealingApi {
+  /**
+   * What a healing will take; two steps of a training are measured, or a block of a refit. Whatever
+   * else needs the engine ends it at once.
+   * @throws EspalierError `cancelled` then, and while a job runs; `unsupported-op` and
+   *   `unsupported-graph` naming what cannot be healed; `bad-input` for texts and settings.
+   */
+  estimateHealing(request: HealRequest): Promise<HealEstimate>;
+  /** Refits or trains a plan and keeps what comes of it. @throws EspalierError as the estimate. */
+  heal(request: HealRequest, onEvent: (event: HealEvent) => void): Promise<HealOutcome>;
+  /**
+   * Refits a plan as the page does by itself: as `heal`, but whatever else needs the engine ends
+   * it.
+   */
+  refit(request: HealRequest, onEvent: (progress: Progress) => void): Promise<HealOutcome>;
+  /**
+   * Trains the original on the text of this healing to predict the next token, with the settings
+   * of its training otherwise, and records what that does beside it.
+   * @throws EspalierError `bad-input` where the texts are no longer there
+   */
+  controlHealing(id: string, onEvent: (event: HealEvent) => void): Promise<KeptHealing>;
+  /** Ends the running training early, with the best state so far as its result. */
+  stopHealing(): Promise<void>;
+  /** The healings of the open model. */
+  healings(): Promise<HealingShelf>;
+  /** A healing with its weights. @throws EspalierError `bad-input` where it is not there. */
+  healing(id: string): Promise<Healing>;
+  /**
+   * Perplexity of a healing of a graph of few bits, changed matrices rounded again and kept as
+   * floats, on the windows of the last `score` or `useWindows`.
+   */
+  measureForms(id: string, onEvent: (progress: Progress) => void): Promise<HealedForms>;
+  /** Why a healing cannot be an adapter for PEFT, in sentences; null where it can. */
+  adapterObstacle(id: string): Promise<string | null>;
+  /** Writes the adapter of a healing. @throws EspalierError for an obstacle; as `export` */
+  saveAdapter(request: AdapterRequest): Promise<AdapterResult>;
+  /** Erases one, or all of the open model. */
+  forgetHealing(id: string | null): Promise<HealingShelf>;
+  /**
+   * Erases those of another model, or of all models together.
+   * @param model its graph and weights hashes, separated by a blank
+   */
+  forgetHealingsOf(model: string | null): Promise<HealingShelf>;
+}
+
+export interface StudioApi extends HealingApi {
   /**
    * Reads structure only. Replaces the model that was open, unless it fails: then the old one
    * stays.
@@ -123,48 +169,6 @@ export interface StudioApi {
    * @throws EspalierError as `score`.
    */
   search(request: SearchRequest, onEvent: (event: SearchEvent) => void): Promise<SearchResult>;
-  /**
-   * What a healing will take; two steps of a training are measured, or a block of a refit. Whatever
-   * else needs the engine ends it at once.
-   * @throws EspalierError `cancelled` then, and while a job runs; `unsupported-op` and
-   *   `unsupported-graph` naming what cannot be healed; `bad-input` for texts and settings.
-   */
-  estimateHealing(request: HealRequest): Promise<HealEstimate>;
-  /** Refits or trains a plan and keeps what comes of it. @throws EspalierError as the estimate. */
-  heal(request: HealRequest, onEvent: (event: HealEvent) => void): Promise<HealOutcome>;
-  /**
-   * Refits a plan as the page does by itself: as `heal`, but whatever else needs the engine ends
-   * it.
-   */
-  refit(request: HealRequest, onEvent: (progress: Progress) => void): Promise<HealOutcome>;
-  /**
-   * Trains the original on the text of this healing to predict the next token, with the settings
-   * of its training otherwise, and records what that does beside it.
-   * @throws EspalierError `bad-input` where the texts are no longer there
-   */
-  controlHealing(id: string, onEvent: (event: HealEvent) => void): Promise<KeptHealing>;
-  /** Ends the running training early, with the best state so far as its result. */
-  stopHealing(): Promise<void>;
-  /** The healings of the open model. */
-  healings(): Promise<HealingShelf>;
-  /** A healing with its weights. @throws EspalierError `bad-input` where it is not there. */
-  healing(id: string): Promise<Healing>;
-  /**
-   * Perplexity of a healing of a graph of few bits, changed matrices rounded again and kept as
-   * floats, on the windows of the last `score` or `useWindows`.
-   */
-  measureForms(id: string, onEvent: (progress: Progress) => void): Promise<HealedForms>;
-  /** Why a healing cannot be an adapter for PEFT, in sentences; null where it can. */
-  adapterObstacle(id: string): Promise<string | null>;
-  /** Writes the adapter of a healing. @throws EspalierError for an obstacle; as `export` */
-  saveAdapter(request: AdapterRequest): Promise<AdapterResult>;
-  /** Erases one, or all of the open model. */
-  forgetHealing(id: string | null): Promise<HealingShelf>;
-  /**
-   * Erases those of another model, or of all models together.
-   * @param model its graph and weights hashes, separated by a blank
-   */
-  forgetHealingsOf(model: string | null): Promise<HealingShelf>;
   /** Pauses the running search or training between two runs, or lets it continue. */
   pause(on: boolean): Promise<void>;
   /**

@@ -10,7 +10,7 @@ import type {
   KeptHealing,
 } from '../contract/heal.ts';
 import type { Progress } from '../contract/progress.ts';
-import type { StudioApi } from '../contract/studio.ts';
+import type { HealingApi } from '../contract/studio.ts';
 import type { Healing } from '../model/healing/healing.ts';
 import { measureForms } from '../runtime/score/exported.ts';
 import type { ScoreSession } from '../runtime/score/session.ts';
@@ -22,23 +22,7 @@ import type { JobContext } from './onWindows.ts';
 import type { SessionHolder } from './sessionHolder.ts';
 import type { BundledText, StudioModel } from './studioModel.ts';
 
-type Calls = Pick<
-  StudioApi,
-  | 'estimateHealing'
-  | 'heal'
-  | 'refit'
-  | 'controlHealing'
-  | 'stopHealing'
-  | 'healings'
-  | 'healing'
-  | 'measureForms'
-  | 'adapterObstacle'
-  | 'saveAdapter'
-  | 'forgetHealing'
-  | 'forgetHealingsOf'
->;
-
-export abstract class HealCalls implements Calls, JobContext {
+export abstract class HealCalls implements HealingApi, JobContext {
   readonly sessions: SessionHolder;
   readonly checkpoints: Checkpoints;
   protected readonly shelf: Healings;

@@ -11,7 +11,7 @@ import type {
   HealSettings,
   KeptHealing,
 } from '../../contract/heal.ts';
-import type { StudioApi } from '../../contract/studio.ts';
+import type { HealingApi, StudioApi } from '../../contract/studio.ts';
 import { EspalierError } from '../../errors.ts';
 import type { HealedMeasure, Healing } from '../../model/healing/healing.ts';
 
@@ -30,22 +30,6 @@ interface Parts {
   begin(name: keyof StudioApi, args: readonly unknown[]): number;
   step(started: number): Promise<void>;
 }
-
-type Calls = Pick<
-  StudioApi,
-  | 'estimateHealing'
-  | 'heal'
-  | 'refit'
-  | 'controlHealing'
-  | 'stopHealing'
-  | 'healings'
-  | 'healing'
-  | 'measureForms'
-  | 'adapterObstacle'
-  | 'saveAdapter'
-  | 'forgetHealing'
-  | 'forgetHealingsOf'
->;
 
 const BYTES = 131_072;
 
@@ -109,7 +93,7 @@ export function fakeKept(
   };
 }
 
-export function fakeHealing({ begin, step }: Parts, options: FakeHealingOptions): Calls {
+export function fakeHealing({ begin, step }: Parts, options: FakeHealingOptions): HealingApi {
   const { recovers = 0.1, healSeconds = 2, mostBytes = 1e9 } = options;
   let kept = [...(options.healings ?? [])];
   let stopping = false;
