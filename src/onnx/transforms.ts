@@ -8,6 +8,7 @@ import { blockwiseLength, blockwiseSource } from './transforms/dequantise.ts';
 import { linearLength, linearQuantised, linearValues } from './transforms/linear.ts';
 import { lowRankSource } from './transforms/lowRank.ts';
 import { quantisedLength, quantisedSource } from './transforms/quantise.ts';
+import { sourceInto } from './transforms/rows.ts';
 import { transposedSource } from './transforms/transpose.ts';
 
 type Parameters = Derivation['parameters'];
@@ -57,15 +58,7 @@ function perElement(elementwise: Elementwise): Transform {
           done += part.length;
         }
       };
-      return {
-        size: (source.size / from) * to,
-        readInto,
-        async read(offset, length) {
-          const target = new Uint8Array(length);
-          await readInto(offset, target);
-          return target;
-        },
-      };
+      return sourceInto((source.size / from) * to, readInto);
     },
   };
 }

@@ -109,12 +109,7 @@ function linear(weight: LinearWeight, changes: readonly WeightChange[]): Changed
     );
   const parameters = linearParameters(weight);
   const all = derive('float32-to-linear', [changedValues(weight, changes)], name, parameters);
-  const parts = linearParts(parameters);
-  return {
-    data: { ...all, ...parts.weights },
-    scales: { ...all, ...parts.scales },
-    zeros: zeros ? { ...all, ...parts.zeros } : null,
-  };
+  return tensorsOf(all, linearParts(parameters), zeros !== null);
 }
 
 function blockwise(weight: BlockwiseWeight, changes: readonly WeightChange[]): ChangedQuantised {
@@ -127,11 +122,19 @@ function blockwise(weight: BlockwiseWeight, changes: readonly WeightChange[]): C
     );
   const parameters = blockwiseParameters(weight);
   const all = derive('float32-to-blockwise', [changedValues(weight, changes)], name, parameters);
-  const parts = quantisedParts(parameters);
+  return tensorsOf(all, quantisedParts(parameters), zeros !== null);
+}
+
+/** The tensors as ranges of one result. */
+function tensorsOf(
+  all: Bytes,
+  { weights, scales, zeros }: ReturnType<typeof quantisedParts>,
+  withZeros: boolean,
+): ChangedQuantised {
   return {
-    data: { ...all, ...parts.weights },
-    scales: { ...all, ...parts.scales },
-    zeros: zeros ? { ...all, ...parts.zeros } : null,
+    data: { ...all, ...weights },
+    scales: { ...all, ...scales },
+    zeros: withZeros ? { ...all, ...zeros } : null,
   };
 }
 

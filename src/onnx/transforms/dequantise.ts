@@ -2,10 +2,10 @@
 
 import { EspalierError } from '../../errors.ts';
 import { DataType } from '../graph.ts';
-import { fromHalf } from '../half.ts';
 import type { ByteSource, Derivation } from '../source.ts';
 import { blockwiseForm, blockwiseSizes } from './form.ts';
 import { rowSource } from './rows.ts';
+import { storedNumbers } from './scales.ts';
 
 /** Bytes of the result: a float32 for each element. */
 export function blockwiseLength(parameters: Derivation['parameters']): number {
@@ -37,10 +37,10 @@ export function blockwiseSource(
     const read = (source: ByteSource, bytes: number) => source.read(from * bytes, count * bytes);
     const [stored, factors, points] = await Promise.all([
       read(weights, rowBytes),
-      read(scales, scaleBytes).then((bytes) => floats(bytes, form.scales)),
+      read(scales, scaleBytes).then((bytes) => storedNumbers(bytes, form.scales)),
       zeros ? read(zeros, zeroBytes) : null,
     ]);
-    const shifts = points && !packed ? floats(points, form.zeros) : null;
+    const shifts = points && !packed ? storedNumbers(points, form.zeros) : null;
     const out = new Float32Array(count * columns);
     for (let row = 0; row < count; row++)
       for (let column = 0; column < columns; column++) {
@@ -64,17 +64,4 @@ export function blockwiseSource(
 function integerAt(bytes: Uint8Array, from: number, k: number, bits: number): number {
   const bit = k * bits;
   return ((bytes[from + (bit >> 3)] as number) >> (bit & 7)) & (2 ** bits - 1);
-}
-
-function sizeOf(type: DataType): number {
-  return type === DataType.float ? 4 : 2;
-}
-
-/** float32 or float16 numbers. */
-function floats(bytes: Uint8Array, type: DataType): Float32Array {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const size = sizeOf(type);
-  return Float32Array.from({ length: bytes.byteLength / size }, (_, k) =>
-    type === DataType.float ? view.getFloat32(k * 4, true) : fromHalf(view.getUint16(k * 2, true)),
-  );
 }

@@ -3,9 +3,9 @@
 
 import { EspalierError } from '../../errors.ts';
 import { DataType } from '../graph.ts';
-import { fromHalf, narrowed } from '../half.ts';
 import type { ByteSource, Derivation } from '../source.ts';
-import { floatsOf, rowSource } from './rows.ts';
+import { floatsOf, rowSource, sourceInto } from './rows.ts';
+import { notFinite, numbersStored, storedNumbers } from './scales.ts';
 
 /** All are parameters of the transforms. */
 interface Linear {
@@ -96,7 +96,7 @@ export function linearValues(
   let known: Promise<[Float32Array, Uint8Array | null]> | null = null;
   const make = async (from: number, to: number): Promise<Uint8Array> => {
     known ??= Promise.all([
-      scales.read(0, scales.size).then((bytes) => scalesOf(bytes, form.scales)),
+      scales.read(0, scales.size).then((bytes) => storedNumbers(bytes, form.scales)),
       zeros ? zeros.read(0, zeros.size) : null,
     ]);
     const [factors, points] = await known;
@@ -152,7 +152,7 @@ export function linearQuantised(
     for (let from = 0; from < rows; from += step) {
       const part = await chunk(from, Math.min(rows, from + step));
       part.forEach((value, k) => {
-        if (!Number.isFinite(value)) throw infinite(label, value);
+        if (!Number.isFinite(value)) throw notFinite(label, value);
         const group = groupOf(from + Math.floor(k / columns), k % columns);
         if (value < low[group]!) low[group] = value;
         if (value > high[group]!) high[group] = value;
@@ -192,7 +192,7 @@ export function linearQuantised(
     if (end <= parts.scales.offset) return;
     known ??= find();
     const { factors, points } = await known;
-    copy(parts.scales.offset, storedScales(factors, form.scales, label));
+    copy(parts.scales.offset, numbersStored(factors, form.scales, label));
     const zeros = new Uint8Array(parts.zeros.length);
     if (form.zeros)
       points.forEach((point, k) => {
@@ -200,15 +200,7 @@ export function linearQuantised(
       });
     copy(parts.zeros.offset, zeros);
   };
-  return {
-    size: linearLength(parameters),
-    readInto,
-    async read(offset, length) {
-      const target = new Uint8Array(length);
-      await readInto(offset, target);
-      return target;
-    },
-  };
+  return sourceInto(linearLength(parameters), readInto);
 }
 
 interface Scales {
@@ -242,7 +234,7 @@ function scalesFor(
     factors[k] = scale;
     points[k] = Math.min(range, Math.max(0, Math.round(point)));
   });
-  return { factors: scalesOf(storedScales(factors, type, label), type), points };
+  return { factors: storedNumbers(numbersStored(factors, type, label), type), points };
 }
 
 function integerAt(bytes: Uint8Array, k: number, bits: 4 | 8, signed: boolean): number {
@@ -254,32 +246,4 @@ function integerAt(bytes: Uint8Array, k: number, bits: 4 | 8, signed: boolean): 
 function put(bytes: Uint8Array, k: number, bits: 4 | 8, q: number): void {
   const bit = k * bits;
   bytes[bit >> 3]! |= (q & (2 ** bits - 1)) << (bit & 7);
-}
-
-function scalesOf(bytes: Uint8Array, type: DataType): Float32Array {
-  if (type === DataType.float) return floatsOf(bytes);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Float32Array.from({ length: bytes.byteLength / 2 }, (_, k) =>
-    fromHalf(view.getUint16(k * 2, true)),
-  );
-}
-
-function storedScales(factors: Float32Array, type: DataType, label: string): Uint8Array {
-  const bytes = new Uint8Array(factors.buffer, factors.byteOffset, factors.byteLength);
-  if (type === DataType.float) return bytes;
-  return narrowed(bytes, (value) => {
-    throw new EspalierError(
-      'bad-input',
-      `The matrix ${label} needs the scale ${value}, which float16 cannot hold.`,
-      'Keep the changed matrices in float.',
-    );
-  });
-}
-
-function infinite(label: string, value: number): EspalierError {
-  return new EspalierError(
-    'bad-input',
-    `The matrix ${label} holds ${value}: only finite weights can be quantised.`,
-    'Heal the plan again with a lower learning rate.',
-  );
 }

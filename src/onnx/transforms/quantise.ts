@@ -3,10 +3,10 @@
 
 import { EspalierError } from '../../errors.ts';
 import { DataType } from '../graph.ts';
-import { fromHalf, narrowed } from '../half.ts';
 import type { ByteSource, Derivation } from '../source.ts';
 import { type Blockwise, type BlockwiseSizes, blockwiseForm, blockwiseSizes } from './form.ts';
-import { floatsOf } from './rows.ts';
+import { floatsOf, sourceInto } from './rows.ts';
+import { notFinite, numbersStored, storedNumbers } from './scales.ts';
 
 /** Bytes of the values quantised at a time. */
 const STEP_BYTES = 2 ** 22;
@@ -89,15 +89,7 @@ export function quantisedSource(
       }
     }
   };
-  return {
-    size: quantisedLength(parameters),
-    readInto,
-    async read(offset, length) {
-      const target = new Uint8Array(length);
-      await readInto(offset, target);
-      return target;
-    },
-  };
+  return sourceInto(quantisedLength(parameters), readInto);
 }
 
 /**
@@ -116,6 +108,7 @@ function quantisedRows(
   const { fround } = Math;
   const [most, middle] = [2 ** bits - 1, 2 ** (bits - 1)];
   const asymmetric = form.zeros !== DataType.undefined;
+  const half = form.scales === DataType.float16;
   const weights = new Uint8Array(count * rowBytes);
   const factors = new Float32Array(count * blocks);
   const points = new Float32Array(asymmetric ? count * blocks : 0);
@@ -131,7 +124,10 @@ function quantisedRows(
         if (value > high) high = value;
         sum += value;
       }
-      if (!Number.isFinite(sum)) refuseInfinite(values.subarray(start, end), label);
+      if (!Number.isFinite(sum)) {
+        const wrong = values.subarray(start, end).find((value) => !Number.isFinite(value));
+        if (wrong !== undefined) throw notFinite(label, wrong);
+      }
       let exact: number;
       let zero = middle;
       if (asymmetric) {
@@ -141,7 +137,7 @@ function quantisedRows(
         zero = Math.min(most, Math.max(0, Math.round(point)));
         points[row * blocks + at] = zero;
       } else exact = fround(-(Math.abs(high) > Math.abs(low) ? high : low) / middle);
-      const scale = form.scales === DataType.float16 ? halfOf(exact, label) : exact;
+      const scale = half ? asStored(exact, form.scales, label) : exact;
       factors[row * blocks + at] = scale;
       const inverse = scale === 0 ? 0 : fround(1 / scale);
       for (let k = start; k < end; k++) {
@@ -153,11 +149,11 @@ function quantisedRows(
     }
   return {
     weights,
-    scales: stored(factors, form.scales, label),
+    scales: numbersStored(factors, form.scales, label),
     zeros:
       form.zeros === DataType.uint8
         ? packed(points, blocks, zeroBytes, bits)
-        : stored(points, form.zeros, label),
+        : numbersStored(points, form.zeros, label),
   };
 
   function packed(all: Float32Array, perRow: number, bytes: number, size: number): Uint8Array {
@@ -172,35 +168,6 @@ function quantisedRows(
   }
 }
 
-function stored(values: Float32Array, type: DataType, label: string): Uint8Array {
-  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  return type === DataType.float16 ? narrowed(bytes, (value) => tooLarge(label, value)) : bytes;
-}
-
-const one = new Float32Array(1);
-
-/** The nearest float16. */
-function halfOf(value: number, label: string): number {
-  one[0] = value;
-  const bytes = narrowed(new Uint8Array(one.buffer), (beyond) => tooLarge(label, beyond));
-  return fromHalf(bytes[0]! | (bytes[1]! << 8));
-}
-
-function tooLarge(label: string, value: number): never {
-  throw new EspalierError(
-    'bad-input',
-    `The matrix ${label} needs the scale ${value} in its 4-bit or 8-bit form, which float16 ` +
-      'cannot hold.',
-    'Keep the changed matrices in float.',
-  );
-}
-
-function refuseInfinite(values: Float32Array, label: string): void {
-  const wrong = values.find((value) => !Number.isFinite(value));
-  if (wrong === undefined) return;
-  throw new EspalierError(
-    'bad-input',
-    `The matrix ${label} holds ${wrong}: only finite weights can be quantised.`,
-    'Heal the plan again with a lower learning rate.',
-  );
-}
+/** A scale as it is read again. */
+const asStored = (scale: number, type: DataType, label: string): number =>
+  storedNumbers(numbersStored(Float32Array.of(scale), type, label), type)[0]!;

@@ -31,8 +31,16 @@ export function rowSource({ rows, rowBytes, make }: Rows, label: string): ByteSo
       done += taken.length;
     }
   };
+  return sourceInto(rows * rowBytes, readInto);
+}
+
+/** A source of `size` bytes that is read into memory of the caller. */
+export function sourceInto(
+  size: number,
+  readInto: (offset: number, target: Uint8Array) => Promise<void>,
+): ByteSource {
   return {
-    size: rows * rowBytes,
+    size,
     readInto,
     async read(offset, length) {
       const target = new Uint8Array(length);

@@ -1,6 +1,5 @@
 // A training that is ready to run: sessions, weights, parameters, the teacher.
 
-import type { EspalierError } from '../../errors.ts';
 import { Chain } from '../pass/chain.ts';
 import { StageLoader } from '../pass/stageLoader.ts';
 import { Parameters } from './parameters.ts';
@@ -77,6 +76,6 @@ export async function openTraining(
     return { parameters, runs, teacher, dispose };
   } catch (error) {
     await dispose();
-    throw error as EspalierError;
+    throw error;
   }
 }
