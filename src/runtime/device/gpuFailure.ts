@@ -5,6 +5,9 @@ import { EspalierError } from '../../errors.ts';
 import { FailureGuard } from '../../failureGuard.ts';
 import { deviceLost, outOfMemory } from './fault.ts';
 
+/** After a failure, how long a loss of the device is waited for. */
+const LOSS_MS = 500;
+
 export class GpuFailure {
   private readonly loss = new FailureGuard();
   private failure: EspalierError | null = null;
@@ -26,9 +29,16 @@ export class GpuFailure {
     return this.failure;
   }
 
-  /** Rejects when the device is lost, so that work that never ends does not hang its caller. */
+  /**
+   * Rejects when the device is lost, so that work that never ends does not hang its caller. Work
+   * that fails waits for a moment, as a loss may be told of after what it has broken.
+   */
   guard<T>(work: Promise<T>): Promise<T> {
-    return this.loss.guard(work);
+    const failed = async (error: unknown): Promise<never> => {
+      await new Promise((resolve) => setTimeout(resolve, LOSS_MS));
+      throw error;
+    };
+    return this.loss.guard(work.catch(failed));
   }
 
   /** The device is about to be destroyed on purpose, which counts as lost too. */
