@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { serve } from '../../scripts/serve.mjs';
 import { openModel } from '../model/open/open.ts';
-import { nodeFolder } from '../node/folder.ts';
+import { openFolder } from '../node/testing/openFolder.ts';
 import { casePath, samplePath } from '../testing/fixtures.ts';
 import { fileFolder } from './folder.ts';
 import { hostedFolder } from './hosted.ts';
@@ -121,7 +121,7 @@ describe('hosted folder', () => {
   });
 
   it('reads the same bytes as the disk, by range, and only those', async () => {
-    const disk = await nodeFolder(samplePath());
+    const disk = await openFolder(samplePath());
     const hosted = hostedFolder({ name: 'sample', baseUrl: sample.url, files: disk.files });
     const before = sample.bytesSent();
     const weights = hosted.open('onnx/model.onnx_data')!;

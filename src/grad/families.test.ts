@@ -6,7 +6,7 @@ import { openModel } from '../model/open/open.ts';
 import type { BoundProgram, ScorePrograms, WeightRef } from '../model/programs/program.ts';
 import { makeScorePrograms } from '../model/programs/programs.ts';
 import { fitted } from '../model/programs/widen.ts';
-import { nodeFolder } from '../node/folder.ts';
+import { openFolder } from '../node/testing/openFolder.ts';
 import { DataType, type Node } from '../onnx/graph.ts';
 import { countOperators } from '../onnx/operators.ts';
 import { memoryFolder } from '../onnx/testing/text.ts';
@@ -183,7 +183,7 @@ describe('the gradient of a block agrees with differences of the block', () => {
     'split-genai-qwen25vl-fp32',
     'split-smolvlm-q4',
   ])('of %s', async (name) => {
-    const folder = await nodeFolder(fixturePath(name));
+    const folder = await openFolder(fixturePath(name));
     const opened = await openModel(folder);
     const programs = fitted(makeScorePrograms(opened, { device: 'wasm' }), false);
     const windows = [0, 1].map((row) => Array.from({ length: 12 }, (_, k) => 5 + k * k + row * 7));
@@ -212,7 +212,7 @@ describe('the gradient of a block agrees with differences of the block', () => {
   });
 
   it('of norms inside the attention operator, which only WebGPU runs', async () => {
-    const folder = await nodeFolder(fixturePath('genai-qwen3-fp32-webgpu'));
+    const folder = await openFolder(fixturePath('genai-qwen3-fp32-webgpu'));
     const opened = await openModel(folder);
     const run = { rows: 2, length: 12 };
     const windows = [0, 1].map((row) => Array.from({ length: 12 }, (_, k) => 5 + k * k + row * 7));

@@ -7,7 +7,7 @@ import { openModel } from '../model/open/open.ts';
 import type { Program, ScorePrograms } from '../model/programs/program.ts';
 import { makeScorePrograms } from '../model/programs/programs.ts';
 import { fitted } from '../model/programs/widen.ts';
-import { nodeFolder } from '../node/folder.ts';
+import { openFolder } from '../node/testing/openFolder.ts';
 import { DataType, elementCount } from '../onnx/graph.ts';
 import { fixturePath } from '../testing/fixtures.ts';
 import { Builder } from './build/builder.ts';
@@ -28,7 +28,7 @@ const OPTIONS: GradientOptions = {
 };
 
 async function opened(name: string) {
-  const folder = await nodeFolder(fixturePath(name));
+  const folder = await openFolder(fixturePath(name));
   const source = await openModel(folder);
   const programs = fitted(makeScorePrograms(source, { device: 'wasm' }), false);
   await folder.close();

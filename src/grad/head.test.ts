@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { openModel } from '../model/open/open.ts';
 import type { BoundProgram } from '../model/programs/program.ts';
 import { makeScorePrograms } from '../model/programs/programs.ts';
-import { nodeFolder } from '../node/folder.ts';
+import { openFolder } from '../node/testing/openFolder.ts';
 import { fixturePath, golden } from '../testing/fixtures.ts';
 import { bind } from './bindable.ts';
 import { makeGradientPrograms } from './gradientPrograms.ts';
@@ -14,7 +14,7 @@ import { Driver, type Windows } from './testing/driver.ts';
 const FIXTURES = ['optimum-llama-fp32', 'genai-gemma2-fp32-cpu'];
 
 async function opened(name: string) {
-  const folder = await nodeFolder(fixturePath(name));
+  const folder = await openFolder(fixturePath(name));
   const model = await openModel(folder);
   const programs = makeScorePrograms(model, { device: 'wasm' });
   const windows = golden(name).windows;

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { openModel } from '../model/open/open.ts';
 import { makeScorePrograms } from '../model/programs/programs.ts';
 import { fitted } from '../model/programs/widen.ts';
-import { nodeFolder } from '../node/folder.ts';
+import { openFolder } from '../node/testing/openFolder.ts';
 import { fixturePath, golden, samplePath } from '../testing/fixtures.ts';
 import type { Unit } from '../units.ts';
 import { noise } from './testing/directional.ts';
@@ -28,7 +28,7 @@ const FUSED = ['qkv', 'o', 'gate', 'up', 'down'];
 const SPLIT = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'];
 
 async function opened(name: string) {
-  const folder = await nodeFolder(name === 'sample' ? samplePath() : fixturePath(name));
+  const folder = await openFolder(name === 'sample' ? samplePath() : fixturePath(name));
   const model = await openModel(folder, name === 'sample' ? 'onnx/model.onnx' : undefined);
   const programs = fitted(makeScorePrograms(model, { device: 'wasm' }), false);
   return { folder, structure: model.structure, programs };

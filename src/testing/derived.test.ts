@@ -3,7 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { nodeFolder } from '../node/folder.ts';
+import { openFolder } from '../node/testing/openFolder.ts';
 import { derivedNames, fixtureFolder } from './derived.ts';
 import { fixturePath, golden, wholeCorpus } from './fixtures.ts';
 
@@ -20,7 +20,7 @@ describe('corpus', () => {
   it('makes folders from recipes, one on top of another', async () => {
     expect(derivedNames().length).toBe(20);
     // Making one checks the SHA-256 of each of its files.
-    const folder = await nodeFolder(fixtureFolder('genai-llama-fp32-cpu-noemb'));
+    const folder = await openFolder(fixtureFolder('genai-llama-fp32-cpu-noemb'));
     expect(folder.files.map((file) => file.path)).toContain('genai_config.json');
     expect(() => fixtureFolder('no-such')).toThrow('no fixture no-such');
   });

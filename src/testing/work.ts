@@ -26,8 +26,11 @@ const SAMPLE_BYTES = 8192;
 /**
  * Starts to count. Only functions that run for the first time after this count by block, so call it
  * before anything that is to be counted.
+ * @throws Error in a process that has run other test files
  */
 export async function startCounting(): Promise<WorkCounter> {
+  if (process.env.TEST_FILES_SHARE_A_PROCESS)
+    throw new Error('Name this file among ALONE in vitest.config.ts: other files ran before it.');
   const session = new Session();
   session.connect();
   await session.post('Profiler.enable');

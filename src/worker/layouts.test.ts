@@ -12,7 +12,7 @@ import { deflatedZip } from '../files/testing/deflatedZip.ts';
 import { manifestSource } from '../model/export/folder.ts';
 import { exportManifest } from '../model/export/manifest.ts';
 import { openModel } from '../model/open/open.ts';
-import { nodeFolder } from '../node/folder.ts';
+import { openFolder } from '../node/testing/openFolder.ts';
 import { loaderWithoutGpu } from '../runtime/testing/cpuDevices.ts';
 import { calibrationText, fixturePath, golden } from '../testing/fixtures.ts';
 import { StudioService } from './service.ts';
@@ -28,7 +28,7 @@ const STRANGE = 'Größe e\u0301té 模型 🌳 #1 100%';
 type Files = Map<string, Uint8Array<ArrayBuffer>>;
 
 async function filesOf(name: string): Promise<Files> {
-  const folder = await nodeFolder(fixturePath(name));
+  const folder = await openFolder(fixturePath(name));
   const files: Files = new Map(
     folder.files.map(({ path }) => [
       path,

@@ -10,7 +10,7 @@ import type { SearchEvent, SearchResult } from '../contract/search.ts';
 import { makeJobShelf } from '../files/checkpoints.ts';
 import { memoryStore } from '../files/testing/memoryStore.ts';
 import { MAX_PROVENANCE_BYTES } from '../model/export/provenance.ts';
-import { nodeFolder } from '../node/folder.ts';
+import { openFolder } from '../node/testing/openFolder.ts';
 import { loaderWithoutGpu } from '../runtime/testing/cpuDevices.ts';
 import { calibrationText, fixturePath, golden } from '../testing/fixtures.ts';
 import { Checkpoints } from './checkpoints.ts';
@@ -22,7 +22,7 @@ const nothing = (): void => {};
 
 async function request(name: string): Promise<OpenRequest> {
   const root = fixturePath(name);
-  const folder = await nodeFolder(root);
+  const folder = await openFolder(root);
   const files = folder.files.map(({ path }) => ({
     path,
     file: new File([readFileSync(join(root, path))], path),

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
-import { type CountingFolder, nodeFolder } from '../../node/folder.ts';
+import type { CountingFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { nodeLoader } from '../../runtime/device/ort.node.ts';
 import { openWasm } from '../../runtime/device/wasmEngine.ts';
 import { fixturePath } from '../../testing/fixtures.ts';
@@ -81,7 +82,7 @@ describe('an open folder', () => {
   let folder: CountingFolder;
   let opened: OpenedModel;
   beforeAll(async () => {
-    folder = await nodeFolder(fixturePath('optimum-llama-fp32'));
+    folder = await openFolder(fixturePath('optimum-llama-fp32'));
     opened = await openModel(folder, 'onnx/model.onnx');
   });
   afterAll(() => folder.close());

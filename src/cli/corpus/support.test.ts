@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openModel } from '../../model/open/open.ts';
-import { nodeFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import type { Engine } from '../../runtime/device/engine.ts';
 import { nodeLoader } from '../../runtime/device/ort.node.ts';
 import { openWasm } from '../../runtime/device/wasmEngine.ts';
@@ -33,7 +33,7 @@ test('the record has every folder of the corpus, and nothing that went wrong', (
 test('opening says what the record says', async () => {
   for (const { folder: name, file } of wholeCorpus()) {
     const row = rows.find(({ folder }) => folder === name);
-    const folder = await nodeFolder(fixturePath(name));
+    const folder = await openFolder(fixturePath(name));
     const opened = await openModel(folder, file).catch(() => null);
     await folder.close();
     expect(opened !== null, name).toBe(row?.opens);

@@ -5,7 +5,7 @@ import { openModel } from '../../model/open/open.ts';
 import type { ScorePrograms } from '../../model/programs/program.ts';
 import { makeScorePrograms } from '../../model/programs/programs.ts';
 import { fitted } from '../../model/programs/widen.ts';
-import { nodeFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { DataType, type Model, type Node } from '../../onnx/graph.ts';
 import { fixturePath, wholeCorpus } from '../../testing/fixtures.ts';
 import { heldToRuntime } from '../testing/runtimeShapes.ts';
@@ -19,7 +19,7 @@ import { shaped } from './value.ts';
 const RUN = { rows: 2, length: 7 };
 
 async function programsOf(name: string, file: string): Promise<ScorePrograms> {
-  const folder = await nodeFolder(fixturePath(name));
+  const folder = await openFolder(fixturePath(name));
   try {
     return fitted(makeScorePrograms(await openModel(folder, file), { device: 'wasm' }), false);
   } finally {

@@ -4,7 +4,8 @@
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../../errors.ts';
-import { type CountingFolder, nodeFolder } from '../../node/folder.ts';
+import type { CountingFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import { DataType, intAttribute, isRange, type Node, type Tensor } from '../../onnx/graph.ts';
 import { fixturePath, golden, samplePath, wholeCorpus } from '../../testing/fixtures.ts';
@@ -26,7 +27,7 @@ async function withModel<T>(
   graph: string | undefined,
   use: (opened: OpenedModel, folder: CountingFolder) => Promise<T>,
 ): Promise<T> {
-  const folder = await nodeFolder(path);
+  const folder = await openFolder(path);
   try {
     return await use(await openModel(folder, graph), folder);
   } finally {

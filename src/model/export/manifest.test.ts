@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import * as ort from 'onnxruntime-node';
 import { afterAll, describe, expect, it } from 'vitest';
 import { fileFolder } from '../../files/folder.ts';
-import { nodeFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { BytesReader } from '../../onnx/bytes.ts';
 import { isRange } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
@@ -25,7 +25,7 @@ async function withFixture(
   file: string,
   use: (opened: OpenedModel) => Promise<void>,
 ): Promise<void> {
-  const folder = await nodeFolder(name === 'sample' ? samplePath() : fixtureFolder(name));
+  const folder = await openFolder(name === 'sample' ? samplePath() : fixtureFolder(name));
   try {
     await use(await openModel(folder, file));
   } finally {

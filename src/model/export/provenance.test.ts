@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nodeFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { fixturePath } from '../../testing/fixtures.ts';
 import { openModel } from '../open/open.ts';
 import { EXAMPLE as example } from '../testing/provenance.ts';
@@ -78,7 +78,7 @@ describe('espalier.json', () => {
 describe('identity', () => {
   it('is stable and tells models apart', async () => {
     const open = async (name: string) => {
-      const folder = await nodeFolder(fixturePath(name));
+      const folder = await openFolder(fixturePath(name));
       const opened = await openModel(folder);
       const identity = await identify(opened, opened.structure.model);
       await folder.close();

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { nodeFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import { DataType, type Model, type ValueInfo } from '../../onnx/graph.ts';
 import { inFile } from '../../onnx/testing/inFile.ts';
@@ -28,7 +28,7 @@ const CAPACITY = 64;
 
 describe.each(RUNNABLE)('$folder pruned', ({ folder, staticCache }) => {
   it('gives the golden logits and greedy tokens with its caches', async () => {
-    const source = await nodeFolder(fixturePath(folder));
+    const source = await openFolder(fixturePath(folder));
     const opened = await openModel(source);
     await source.close();
     const expected = golden(folder);
@@ -60,7 +60,7 @@ describe.each(RUNNABLE)('$folder pruned', ({ folder, staticCache }) => {
 
 describe.each(RUNNABLE)('$folder without one part of a block', ({ folder, staticCache }) => {
   it('gives the golden likelihood', async () => {
-    const source = await nodeFolder(fixturePath(folder));
+    const source = await openFolder(fixturePath(folder));
     const opened = await openModel(source);
     await source.close();
     const { windows, units } = golden<{

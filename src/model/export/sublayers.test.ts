@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CountingFolder, nodeFolder } from '../../node/folder.ts';
+import type { CountingFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { memoryFolder } from '../../onnx/testing/text.ts';
 import { fixtureFolder } from '../../testing/derived.ts';
 import { golden, type SampleGolden, samplePath } from '../../testing/fixtures.ts';
@@ -21,7 +22,7 @@ let folder: CountingFolder;
 let sample: OpenedModel;
 
 beforeAll(async () => {
-  folder = await nodeFolder(samplePath());
+  folder = await openFolder(samplePath());
   sample = await openModel(folder, 'onnx/model.onnx');
 });
 afterAll(async () => {
@@ -147,7 +148,7 @@ describe('the files of an export without parts', () => {
       'genai-llama-int4-webgpu',
       'optimum-opt-fp32',
     ]) {
-      const source = name === 'sample' ? folder : await nodeFolder(fixtureFolder(name));
+      const source = name === 'sample' ? folder : await openFolder(fixtureFolder(name));
       const opened = name === 'sample' ? sample : await openModel(source);
       const first: Unit[] = ['0.attn', '2.ffn', 3];
       const once = await exportManifest(opened, first, { app: 'test' });

@@ -2,7 +2,7 @@
 // several folders, weights in one file.
 
 import { describe, expect, it } from 'vitest';
-import { nodeFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import { DataType, isRange, type Model, type Node } from '../../onnx/graph.ts';
 import { readModel } from '../../onnx/read.ts';
@@ -28,14 +28,14 @@ function node(op: string, input: string, output: string): Node {
 }
 
 async function modelOf(name: string): Promise<Model> {
-  const folder = await nodeFolder(fixturePath(name));
+  const folder = await openFolder(fixturePath(name));
   const { model } = (await openModel(folder)).decoders[0];
   await folder.close();
   return model;
 }
 
 async function contents(name: string): Promise<Record<string, Uint8Array>> {
-  const folder = await nodeFolder(fixturePath(name));
+  const folder = await openFolder(fixturePath(name));
   const files: Record<string, Uint8Array> = {};
   for (const { path, size } of folder.files)
     files[path] = await openFile(folder, path).read(0, size);
@@ -177,7 +177,7 @@ describe('files that genai_config.json names', () => {
 
 describe('an embedding graph', () => {
   it('adds only what the decoder takes', async () => {
-    const folder = await nodeFolder(fixturePath('split-smolvlm-q4'));
+    const folder = await openFolder(fixturePath('split-smolvlm-q4'));
     const opened = await openModel(folder);
     const { model } = opened.decoders[0];
     const ids = { name: 'ids', type: DataType.int64, dims: ['b', 's'] };

@@ -1,7 +1,7 @@
 // Which files make a model, and what joins them: by names, by genai_config.json, by what they do.
 
 import { describe, expect, it } from 'vitest';
-import { nodeFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { checkGraph } from '../../onnx/check.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import { memoryFolder, modelOf } from '../../onnx/testing/text.ts';
@@ -99,7 +99,7 @@ describe('a decoder in stages', () => {
 
 describe('branches', () => {
   it('come out of a merged decoder and go back in unchanged', async () => {
-    const folder = await nodeFolder(fixturePath('merged-opt-fp32'));
+    const folder = await openFolder(fixturePath('merged-opt-fp32'));
     const { model } = (await openModel(folder)).decoders[0];
     await folder.close();
     const again = withBranches(model, {

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EspalierError } from '../../errors.ts';
-import { nodeFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import { DataType, type Model } from '../../onnx/graph.ts';
 import { memoryFolder, modelOf } from '../../onnx/testing/text.ts';
@@ -28,7 +28,7 @@ import { summarize } from './summarize.ts';
 import type { ModelSummary } from './summary.ts';
 
 async function summaryOf(path: string, graph?: string): Promise<ModelSummary> {
-  const folder = await nodeFolder(path);
+  const folder = await openFolder(path);
   const { summary } = await openModel(folder, graph);
   await folder.close();
   return summary;
@@ -60,7 +60,7 @@ describe('the sample', () => {
         canScore: true,
       });
       expect(s.dtype).toBe(path.includes('q4') ? 'q4' : 'fp32');
-      const sizes = (await nodeFolder(samplePath())).files.filter((f) => f.path.startsWith(path));
+      const sizes = (await openFolder(samplePath())).files.filter((f) => f.path.startsWith(path));
       expect(s.bytes).toBe(sizes.reduce((n, f) => n + f.size, 0));
     },
   );
@@ -81,12 +81,12 @@ describe('the sample', () => {
   });
 
   it('lists both graphs with their sizes', async () => {
-    const graphs = await graphChoices(await nodeFolder(samplePath()));
+    const graphs = await graphChoices(await openFolder(samplePath()));
     expect(graphs).toEqual([
       { path: 'onnx/model.onnx', model: '', dtype: 'fp32', bytes: 106273 + 12124160 },
       { path: 'onnx/model_q4.onnx', model: '', dtype: 'q4', bytes: 136027 + 1949696 },
     ]);
-    await expect(openModel(await nodeFolder(samplePath()))).rejects.toThrow(
+    await expect(openModel(await openFolder(samplePath()))).rejects.toThrow(
       /2 graphs in the folder sample: onnx\/model.onnx, onnx\/model_q4.onnx/,
     );
   });
@@ -133,7 +133,7 @@ describe('summaries of the fixtures', () => {
   });
 
   it('calls weights by the signedness they have', async () => {
-    const folder = await nodeFolder(fixturePath('optimum-llama-int8'));
+    const folder = await openFolder(fixturePath('optimum-llama-int8'));
     const opened = await openModel(folder);
     const { structure, config } = opened;
     await folder.close();

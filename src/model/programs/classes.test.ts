@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nodeFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { fixtureFolder } from '../../testing/derived.ts';
 import { wholeCorpus } from '../../testing/fixtures.ts';
 import { openModel } from '../open/open.ts';
@@ -10,7 +10,7 @@ import type { Subgraph } from './subgraph.ts';
 describe('structural classes of the fixtures', () => {
   for (const row of wholeCorpus().filter((r) => r.structuralClasses)) {
     it(`${row.folder} has classes ${row.structuralClasses}`, async () => {
-      const folder = await nodeFolder(fixtureFolder(row.folder));
+      const folder = await openFolder(fixtureFolder(row.folder));
       const { structure } = await openModel(folder, row.file);
       expect(structuralClasses(structure)).toEqual(row.structuralClasses);
       await folder.close();

@@ -2,7 +2,7 @@
 // flat products.
 
 import { describe, expect, it } from 'vitest';
-import { nodeFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import type { Graph, Node, Tensor } from '../../onnx/graph.ts';
 import { readModel } from '../../onnx/read.ts';
@@ -134,7 +134,7 @@ describe('a head with a product by row', () => {
 describe('position ids', () => {
   /** The graph with its position ids made of another input. */
   async function scored(edit: (graph: Graph) => void): Promise<number[]> {
-    const folder = await nodeFolder(fixturePath('optimum-llama-fp32'));
+    const folder = await openFolder(fixturePath('optimum-llama-fp32'));
     const model = await readModel(folder, 'onnx/model.onnx');
     edit(model.graph);
     // The weights stay where they are, in the file that the edited graph replaces.

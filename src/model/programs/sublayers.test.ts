@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nodeFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { isRange } from '../../onnx/graph.ts';
 import { fixtureFolder } from '../../testing/derived.ts';
 import {
@@ -37,7 +37,7 @@ async function withFixture(
   file: string,
   use: (opened: OpenedModel) => Promise<void>,
 ): Promise<void> {
-  const folder = await nodeFolder(name === 'sample' ? samplePath() : fixtureFolder(name));
+  const folder = await openFolder(name === 'sample' ? samplePath() : fixtureFolder(name));
   try {
     await use(await openModel(folder, file));
   } finally {

@@ -2,7 +2,7 @@
 // disguised.
 
 import { beforeAll, describe, expect, it } from 'vitest';
-import { nodeFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { DataType, type Model } from '../../onnx/graph.ts';
 import { readModel } from '../../onnx/read.ts';
 import { renameValues } from '../../onnx/rename.ts';
@@ -35,7 +35,7 @@ const OBSTACLES: readonly [RegExp, readonly RegExp[]][] = [
 ];
 
 async function open(row: CorpusRow): Promise<{ model: Model; find: () => Structure }> {
-  const folder = await nodeFolder(fixturePath(row.folder));
+  const folder = await openFolder(fixturePath(row.folder));
   const model = await readModel(folder, row.file);
   const { layers } = await readConfig(folder);
   await folder.close();

@@ -3,7 +3,7 @@
 
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { nodeFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { checkGraph } from '../../onnx/check.ts';
 import { decodeModel, encodeModel } from '../../onnx/codec.ts';
 import type { Model } from '../../onnx/graph.ts';
@@ -28,7 +28,7 @@ beforeAll(async () => {
     ...places,
     ['sample', samplePath(), 'onnx/model.onnx'] as const,
   ]) {
-    const folder = await nodeFolder(path);
+    const folder = await openFolder(path);
     const { structure } = await openModel(folder, file);
     await folder.close();
     opened.set(name, structure);

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ScoreEvent, SublayersEvent } from '../../contract/score.ts';
 import { EspalierError } from '../../errors.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
-import { type CountingFolder, nodeFolder } from '../../node/folder.ts';
+import type { CountingFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { golden, type SampleGolden, samplePath } from '../../testing/fixtures.ts';
 import type { Engine } from '../device/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';
@@ -28,7 +29,7 @@ let engine: Engine;
 let runs = 0;
 
 beforeAll(async () => {
-  folder = await nodeFolder(samplePath());
+  folder = await openFolder(samplePath());
   opened = await openModel(folder, 'onnx/model.onnx');
   const plain = await openWasm(nodeLoader);
   engine = Object.create(plain, {

@@ -6,7 +6,8 @@ import type { DeviceChoice } from '../../contract/device.ts';
 import { EspalierError } from '../../errors.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
 import { makeScorePrograms } from '../../model/programs/programs.ts';
-import { type CountingFolder, nodeFolder } from '../../node/folder.ts';
+import type { CountingFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { fixturePath } from '../../testing/fixtures.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import type { OrtLoader, WasmBuild } from '../device/ort.ts';
@@ -17,7 +18,7 @@ let folder: CountingFolder;
 let opened: OpenedModel;
 
 beforeAll(async () => {
-  folder = await nodeFolder(fixturePath('optimum-llama-nokv'));
+  folder = await openFolder(fixturePath('optimum-llama-nokv'));
   opened = await openModel(folder, 'onnx/model.onnx');
 });
 

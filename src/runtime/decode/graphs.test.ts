@@ -7,7 +7,7 @@ import { graphChoices } from '../../model/graphs/choices.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
 import { planSize } from '../../model/open/size.ts';
 import { pairFolder } from '../../model/testing/pairFolder.ts';
-import { nodeFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { type Folder, openFile } from '../../onnx/source.ts';
 import { memoryFolder } from '../../onnx/testing/text.ts';
 import { type FixtureGolden, fixturePath, golden } from '../../testing/fixtures.ts';
@@ -51,7 +51,7 @@ async function numbersOf(folder: Folder, want: FixtureGolden): Promise<void> {
 
 describe('models of several graphs', () => {
   it.each(FOLDERS)('%s gives the numbers of its golden', async (name) => {
-    const folder = await nodeFolder(fixturePath(name));
+    const folder = await openFolder(fixturePath(name));
     await numbersOf(folder, golden(name));
     await folder.close();
   });
@@ -68,7 +68,7 @@ describe('models of several graphs', () => {
   });
 
   it.each(FOLDERS)('the size of an export of %s is predicted', async (name) => {
-    const folder = await nodeFolder(fixturePath(name));
+    const folder = await openFolder(fixturePath(name));
     const { summary, ...opened } = await openModel(folder);
     for (const removed of [[], [1], [1, 3]]) {
       const { files } = await exportManifest({ ...opened }, removed, { app: 'test' });
@@ -83,7 +83,7 @@ describe('models of several graphs', () => {
 
 describe('verification of a model of several graphs', () => {
   const verdict = async (name: string, damage: (files: Map<string, Uint8Array>) => void) => {
-    const folder = await nodeFolder(fixturePath(name));
+    const folder = await openFolder(fixturePath(name));
     const opened: OpenedModel = await openModel(folder);
     const manifest = await exportManifest(opened, [1, 3], { app: 'test' });
     const source = manifestFolder(manifest, folder);

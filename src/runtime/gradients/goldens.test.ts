@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { SourceData } from '../../analysis/criteriaTable.ts';
 import { openModel } from '../../model/open/open.ts';
-import { nodeFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { fixturePath, golden } from '../../testing/fixtures.ts';
 import type { Engine } from '../device/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';
@@ -31,7 +31,7 @@ type Passed = SourceData['taylor'] & { gradNorm: number[] };
 
 /** @param most largest buffer of the device: gradients of larger matrices come in stripes. */
 async function pass(name: string, budgetBytes?: number, most?: number): Promise<Passed> {
-  const folder = await nodeFolder(fixturePath(name));
+  const folder = await openFolder(fixturePath(name));
   const opened = await openModel(folder);
   const wasm = await openWasm(nodeLoader);
   const engine: Engine = most ? Object.create(wasm, { maxBufferBytes: { value: most } }) : wasm;

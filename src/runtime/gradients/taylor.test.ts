@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
 import type { BoundProgram } from '../../model/programs/program.ts';
 import { makeScorePrograms } from '../../model/programs/programs.ts';
-import { type CountingFolder, nodeFolder } from '../../node/folder.ts';
+import type { CountingFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { fixturePath, golden } from '../../testing/fixtures.ts';
 import type { Checkpoint, CheckpointStore } from '../checkpoint/checkpoint.ts';
 import type { Engine } from '../device/engine.ts';
@@ -26,7 +27,7 @@ let opened: OpenedModel;
 let runs = 0;
 
 beforeAll(async () => {
-  folder = await nodeFolder(fixturePath(NAME));
+  folder = await openFolder(fixturePath(NAME));
   opened = await openModel(folder);
 });
 afterAll(() => folder.close());
@@ -95,7 +96,7 @@ describe('within a budget', () => {
   });
 
   it('holds what it states where floats of 4-bit integers are fed', async () => {
-    const q4 = await openModel(await nodeFolder(fixturePath('optimum-llama-q4f16')));
+    const q4 = await openModel(await openFolder(fixturePath('optimum-llama-q4f16')));
     const wasm = await openWasm(nodeLoader);
     const engine: Engine = Object.create(wasm, { feedsNibbles: { value: false } });
     const session = ScoreSession.open(q4, engine, { budgetBytes: 800e3 });
@@ -202,7 +203,7 @@ function withHardmax(bound: BoundProgram): BoundProgram {
 }
 
 test('int8 products are differentiated as float ones, which is said', async () => {
-  const int8 = await openModel(await nodeFolder(fixturePath('optimum-llama-int8')));
+  const int8 = await openModel(await openFolder(fixturePath('optimum-llama-int8')));
   const engine = await openEngine();
   const session = ScoreSession.open(int8, engine);
   const job = { structure: int8.structure, windows, onProgress: () => {} };

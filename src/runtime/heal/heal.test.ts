@@ -6,7 +6,8 @@ import type { HealEvent, HealSettings } from '../../contract/heal.ts';
 import { REFIT_DEFAULTS, TRAIN_DEFAULTS } from '../../contract/healDefaults.ts';
 import { healedStructure } from '../../model/healing/healedStructure.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
-import { type CountingFolder, nodeFolder } from '../../node/folder.ts';
+import type { CountingFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import {
   calibrationText,
   evaluationText,
@@ -37,7 +38,7 @@ let engine: Engine;
 let session: ScoreSession;
 
 beforeAll(async () => {
-  folder = await nodeFolder(samplePath());
+  folder = await openFolder(samplePath());
   opened = await openModel(folder, 'onnx/model.onnx');
   engine = await openWasm(nodeLoader);
   session = ScoreSession.open(opened, engine);
@@ -165,7 +166,7 @@ describe('a refit and a training', () => {
 });
 
 it('of 4-bit matrices is measured in the form that is asked for', async () => {
-  const files = await nodeFolder(fixturePath('genai-llama-int4-webgpu'));
+  const files = await openFolder(fixturePath('genai-llama-int4-webgpu'));
   const model = await openModel(files);
   const own = ScoreSession.open(model, engine);
   const job = { ...jobOf([{ ...REFIT, samples: 8 }]), opened: model, session: own, removed: [1] };

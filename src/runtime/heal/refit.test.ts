@@ -3,7 +3,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OpenedModel } from '../../model/open/open.ts';
 import { openModel } from '../../model/open/open.ts';
-import { nodeFolder } from '../../node/folder.ts';
 import { openFolder } from '../../node/testing/openFolder.ts';
 import { calibrationText, fixturePath, golden, samplePath } from '../../testing/fixtures.ts';
 import type { Engine } from '../device/engine.ts';
@@ -101,7 +100,7 @@ describe('a refit', () => {
   const { windows } = golden(name);
   let opened: OpenedModel;
   beforeAll(async () => {
-    opened = await openModel(await nodeFolder(fixturePath(name)));
+    opened = await openModel(await openFolder(fixturePath(name)));
   });
   const values = ({ found }: { found: Refitted }): Float32Array[] =>
     found.changes.map((change) => {

@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openModel } from '../../model/open/open.ts';
-import { nodeFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { fixturePath, golden } from '../../testing/fixtures.ts';
 import type { Engine } from '../device/engine.ts';
 import { ScoreSession } from '../score/session.ts';
@@ -20,7 +20,7 @@ afterAll(() => engine.dispose());
 const REMOVED = [2];
 
 async function opened(name: string) {
-  const folder = await nodeFolder(fixturePath(name));
+  const folder = await openFolder(fixturePath(name));
   const model = await openModel(folder);
   const session = ScoreSession.open(model, engine);
   const { windows } = golden(name);

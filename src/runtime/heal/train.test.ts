@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { HealEvent, TrainSettings } from '../../contract/heal.ts';
 import type { WeightChange } from '../../model/healing/healing.ts';
 import { openModel } from '../../model/open/open.ts';
-import { nodeFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { golden, samplePath } from '../../testing/fixtures.ts';
 import { wholeSequence } from '../../text/training/sequences.ts';
 import { nodeLoader } from '../device/ort.node.ts';
@@ -61,7 +61,7 @@ interface Job extends Pick<Parameters<typeof train>[0], 'settings' | 'changes' |
 }
 
 async function onSample(jobs: (run: (job: Job) => Promise<Ran>) => Promise<void>): Promise<void> {
-  const folder = await nodeFolder(samplePath());
+  const folder = await openFolder(samplePath());
   const opened = await openModel(folder, 'onnx/model.onnx');
   const engine = await openWasm(nodeLoader);
   const session = ScoreSession.open(opened, engine);

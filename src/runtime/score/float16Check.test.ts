@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { openModel } from '../../model/open/open.ts';
-import { nodeFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { fixturePath, golden } from '../../testing/fixtures.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';
@@ -15,7 +15,7 @@ async function found(
   change: (values: Float32Array) => Float32Array,
   more: Partial<Float16Check> = {},
 ): Promise<string | null> {
-  const folder = await nodeFolder(fixturePath(name));
+  const folder = await openFolder(fixturePath(name));
   const opened = await openModel(folder);
   const engine = await openWasm(nodeLoader);
   const own = ScoreSession.open(opened, engine);

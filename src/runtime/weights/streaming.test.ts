@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { defaultBudget } from '../../memoryBudget.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
 import { openModel } from '../../model/open/open.ts';
-import { type CountingFolder, nodeFolder } from '../../node/folder.ts';
+import type { CountingFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { golden, type SampleGolden, samplePath } from '../../testing/fixtures.ts';
 import type { Engine } from '../device/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';
@@ -25,7 +26,7 @@ let weights: number;
 let engine: Engine;
 
 beforeAll(async () => {
-  folder = await nodeFolder(samplePath());
+  folder = await openFolder(samplePath());
   opened = await openModel(folder, 'onnx/model.onnx');
   engine = await openWasm(nodeLoader);
   weights = weightBytes(allPrograms(ScoreSession.open(opened, engine).programs), 'wasm');

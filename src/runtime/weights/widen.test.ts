@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openModel } from '../../model/open/open.ts';
 import { usesHalf } from '../../model/programs/widen.ts';
-import { nodeFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { fixturePath, golden } from '../../testing/fixtures.ts';
 import type { Engine } from '../device/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';
@@ -24,7 +24,7 @@ describe.each(['optimum-llama-fp16', 'optimum-llama-q4f16', 'genai-llama-fp16-we
   '%s',
   (name) => {
     test('computes in float32 alone and meets its golden', async () => {
-      const folder = await nodeFolder(fixturePath(name));
+      const folder = await openFolder(fixturePath(name));
       const opened = await openModel(folder);
       const { windows, baseline, blocks } = golden(name);
       const half = ScoreSession.open(opened, engine);
