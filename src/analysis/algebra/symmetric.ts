@@ -61,16 +61,37 @@ export class SymmetricMatrix {
 
   /** The sum of its diagonal. */
   trace(): number {
-    let sum = 0;
-    for (let k = 0; k < this.columns.length; k++)
-      for (let i = 0; i < this.width(k); i++) sum += this.columns[k]![i * this.width(k) + i]!;
-    return sum;
+    return this.diagonal().reduce((sum, value) => sum + value, 0);
   }
 
-  /** Adds to every element of the diagonal. */
-  addToDiagonal(value: number): void {
-    for (let k = 0; k < this.columns.length; k++)
-      for (let i = 0; i < this.width(k); i++) this.columns[k]![i * this.width(k) + i]! += value;
+  /** A copy of its diagonal. */
+  diagonal(): Float64Array {
+    const values = new Float64Array(this.size);
+    this.eachOnDiagonal((own, at, k) => {
+      values[k] = own[at]!;
+    });
+    return values;
+  }
+
+  /** Adds to every element of the diagonal, or one value to each. */
+  addToDiagonal(value: number | ArrayLike<number>): void {
+    this.eachOnDiagonal((own, at, k) => {
+      own[at]! += typeof value === 'number' ? value : value[k]!;
+    });
+  }
+
+  /** Copies a column of the lower triangle from a row on, which is not above the diagonal. */
+  copyColumn(column: number, from: number, target: Float64Array): void {
+    const k = Math.floor(column / BLOCK);
+    const [own, width] = [this.columns[k]!, this.width(k)];
+    let at = (from - k * BLOCK) * width + column - k * BLOCK;
+    for (let i = 0; i < target.length; i++, at += width) target[i] = own[at]!;
+  }
+
+  /** Gives up the columns from one on, but for those that share a block with one before it. */
+  drop(from: number): void {
+    for (let k = Math.ceil(from / BLOCK); k < this.columns.length; k++)
+      this.columns[k] = new Float64Array(0);
   }
 
   /**
@@ -160,6 +181,11 @@ export class SymmetricMatrix {
       }
       this.solveRowsBack(k, panel, rows);
     }
+  }
+
+  private eachOnDiagonal(visit: (own: Float64Array, at: number, k: number) => void): void {
+    for (const [k, own] of this.columns.entries())
+      for (let i = 0; i < this.width(k); i++) visit(own, i * this.width(k) + i, k * BLOCK + i);
   }
 
   private width(k: number): number {
