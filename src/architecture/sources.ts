@@ -37,7 +37,7 @@ export function sourceFiles(): SourceFile[] {
       text,
       room: roomOf(path),
       test: /\.test\.tsx?$/.test(path) || /(^|\/)testing\//.test(path),
-      generated: /onnx_pb/.test(path),
+      generated: /onnx_pb|transforms\/kernelBytes/.test(path),
       imports: inner.map((target) => relative(SRC, target).replaceAll('\\', '/')),
       packages: specifiers.filter((specifier) => !specifier.startsWith('.')).map(packageOf),
     };

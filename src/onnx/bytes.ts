@@ -117,9 +117,15 @@ export class BytesReader {
 
   /** What a computation reads is kept with it, and does not count as opened. */
   private computation({ transform, parameters, sources, label }: Derivation): ByteSource {
-    const opened = sources.map((data) =>
-      'from' in data ? windowOf(this.computation(data.from), data) : this.open(data),
-    );
+    // Ranges of one result are read of one, as those of a reader.
+    const results = new Map<string, ByteSource>();
+    const opened = sources.map((data) => {
+      if (!('from' in data)) return this.open(data);
+      const key = derivationKey(data.from);
+      const result = results.get(key) ?? this.computation(data.from);
+      results.set(key, result);
+      return windowOf(result, data);
+    });
     return this.lookUp(transform).open(opened, parameters, label);
   }
 

@@ -57,6 +57,12 @@ export function narrowed(
   return new Uint8Array(out.buffer);
 }
 
+/** A float32 as float16 holds it: the nearest, ties to even; infinite from 65520 on. */
+export function nearestHalf(value: number): number {
+  scratch[0] = value;
+  return fromHalf(toHalf(scratchBits[0] as number));
+}
+
 /** The bits of the nearest float16 to a float32 of these bits. */
 function toHalf(bits: number): number {
   const sign = (bits >>> 16) & 0x8000;

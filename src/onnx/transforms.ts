@@ -4,10 +4,11 @@
 import { EspalierError } from '../errors.ts';
 import { HALF_MAX, narrowed, widened } from './half.ts';
 import type { ByteSource, Derivation } from './source.ts';
-import { blockwiseLength, blockwiseSource } from './transforms/dequantise.ts';
+import { blockwiseSource } from './transforms/dequantise.ts';
+import { floatsLength, quantisedLength } from './transforms/form.ts';
 import { linearLength, linearQuantised, linearValues } from './transforms/linear.ts';
 import { lowRankSource } from './transforms/lowRank.ts';
-import { quantisedLength, quantisedSource } from './transforms/quantise.ts';
+import { quantisedSource } from './transforms/quantise.ts';
 import { sourceInto } from './transforms/rows.ts';
 import { transposedSource } from './transforms/transpose.ts';
 
@@ -78,13 +79,16 @@ const TRANSFORMS = {
   'float16-to-float32': perElement({ from: 2, to: 4, convert: widened }),
   /** As they are: bytes in memory that are written beside the graph like other weights. */
   'as-they-are': perElement({ from: 1, to: 1, convert: (bytes) => bytes.slice() }),
-  /** The weights of MatMulNBits as they are multiplied with, (N, K); see dequantise.ts. */
-  'blockwise-to-float32': {
-    length: (_, parameters) => blockwiseLength(parameters),
+  /**
+   * Blocks of integers (weights, scales and maybe zero points, as MatMulNBits and
+   * GatherBlockQuantized store them; see form.ts) as the floats that are multiplied with.
+   */
+  'blockwise-to-floats': {
+    length: (_, parameters) => floatsLength(parameters),
     open: blockwiseSource,
   },
-  /** The weights of MatMulNBits, its scales and its zero points, of (N, K); see quantise.ts. */
-  'float32-to-blockwise': {
+  /** A matrix of floats as those blocks: weights, scales and zero points; see quantise.ts. */
+  'floats-to-blockwise': {
     length: (_, parameters) => quantisedLength(parameters),
     open: quantisedSource,
   },

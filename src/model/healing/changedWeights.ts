@@ -5,8 +5,8 @@ import { EspalierError } from '../../errors.ts';
 import { derive } from '../../onnx/bytes.ts';
 import { DataType, elementCount } from '../../onnx/graph.ts';
 import type { Bytes, Derivation } from '../../onnx/source.ts';
+import { quantisedParts } from '../../onnx/transforms/form.ts';
 import { integerForm, linearParts } from '../../onnx/transforms/linear.ts';
-import { quantisedParts } from '../../onnx/transforms/quantise.ts';
 import type { WeightChange } from './healing.ts';
 
 /** A weight that is stored as floats. */
@@ -121,7 +121,7 @@ function blockwise(weight: BlockwiseWeight, changes: readonly WeightChange[]): C
       'Keep the changed matrices in float.',
     );
   const parameters = blockwiseParameters(weight);
-  const all = derive('float32-to-blockwise', [changedValues(weight, changes)], name, parameters);
+  const all = derive('floats-to-blockwise', [changedValues(weight, changes)], name, parameters);
   return tensorsOf(all, quantisedParts(parameters), zeros !== null);
 }
 
@@ -193,7 +193,7 @@ function storedValues(weight: StoredWeight): Bytes {
     const sources = [data, scales.data, ...(zeros ? [zeros.data] : [])];
     return weight.kind === 'linear'
       ? derive('linear-to-float32', sources, name, linearParameters(weight))
-      : derive('blockwise-to-float32', sources, name, blockwiseParameters(weight));
+      : derive('blockwise-to-floats', sources, name, blockwiseParameters(weight));
   }
   if (weight.type === DataType.float) return data;
   if (weight.type === DataType.float16) return derive('float16-to-float32', [data], name);

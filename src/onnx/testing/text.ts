@@ -10,6 +10,7 @@ const TYPES: Readonly<Record<string, number>> = {
   i64: DataType.int64,
   i32: DataType.int32,
   bool: DataType.bool,
+  u8: DataType.uint8,
 };
 
 /**

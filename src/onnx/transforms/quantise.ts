@@ -1,173 +1,138 @@
-// A float32 matrix in blocks of integers, rounded to the nearest, as MatMulNBits takes it: weights,
-// scales and zero points one after the other.
+// A matrix of floats in blocks of integers, as MatMulNBits takes it: weights, scales and zero
+// points one after the other, from values in either order.
 
 import { EspalierError } from '../../errors.ts';
 import { DataType } from '../graph.ts';
 import type { ByteSource, Derivation } from '../source.ts';
-import { type Blockwise, type BlockwiseSizes, blockwiseForm, blockwiseSizes } from './form.ts';
-import { floatsOf, sourceInto } from './rows.ts';
-import { notFinite, numbersStored, storedNumbers } from './scales.ts';
+import { BlockReader } from './blocks.ts';
+import {
+  type Blockwise,
+  type BlockwiseSizes,
+  blocksAtOnce,
+  blockwiseForm,
+  blockwiseSizes,
+  floatBytes,
+  quantisedLength,
+  quantisedParts,
+} from './form.ts';
+import { type HeldLimits, HeldRows } from './held.ts';
+import { HQQ_STEPS, hqq, stepsOf } from './hqq.ts';
+import { sourceInto } from './rows.ts';
+import { type Integers, type QuantiseBlocks, rtn } from './rtn.ts';
+import { numbersStored } from './scales.ts';
 
-/** Bytes of the values quantised at a time. */
-const STEP_BYTES = 2 ** 22;
-/** Most bytes of scales and zero points that are kept until they are asked for. */
-const KEPT_BYTES = 2 ** 25;
-
-/** Where the three tensors lie in the result. */
-export function quantisedParts(
-  parameters: Derivation['parameters'],
-): Record<'weights' | 'scales' | 'zeros', { offset: number; length: number }> {
-  const { rows } = blockwiseForm(parameters);
-  const { rowBytes, scaleBytes, zeroBytes } = blockwiseSizes(blockwiseForm(parameters));
-  return {
-    weights: { offset: 0, length: rows * rowBytes },
-    scales: { offset: rows * rowBytes, length: rows * scaleBytes },
-    zeros: { offset: rows * (rowBytes + scaleBytes), length: rows * zeroBytes },
-  };
+/** Bounds in bytes; tests make them small. */
+export interface QuantiseLimits extends HeldLimits {
+  /** Of the values read at a time. */
+  read: number;
 }
-
-export function quantisedLength(parameters: Derivation['parameters']): number {
-  const { zeros } = quantisedParts(parameters);
-  return zeros.offset + zeros.length;
-}
-
-/** The three tensors of some rows. */
-interface Quantised {
-  weights: Uint8Array;
-  scales: Uint8Array;
-  zeros: Uint8Array;
-}
+const LIMITS: QuantiseLimits = { read: 2 ** 21, first: 2 ** 26, others: 2 ** 27 };
+const PARTS = ['weights', 'scales', 'zeros'] as const;
+type Part = (typeof PARTS)[number];
 
 /**
- * Asymmetric with zero points, symmetric without. Scales and zero points of rows whose weights were
- * read are kept, so that one pass over the values serves all three tensors.
- * @param sources the values (rows, columns) in float32
+ * What was made and not read yet is held, so that one pass over the result takes one over the
+ * values; `hqq` takes another to find its number of steps. Values in (columns, rows) are quantised
+ * in stripes, rows of the result whose weights fit into 64 MiB: more than one stripe reads as many
+ * pieces of each row of the values.
+ * @param sources the values
+ * @throws EspalierError `bug` for sizes that do not fit; reading throws `bad-input` for a value
+ *   that is not finite, and for a scale that cannot be stored
  */
 export function quantisedSource(
   [values]: readonly ByteSource[],
   parameters: Derivation['parameters'],
   label: string,
+  limits: QuantiseLimits = LIMITS,
 ): ByteSource {
   const form = blockwiseForm(parameters);
-  const { rows, columns, bits } = form;
-  if (values?.size !== rows * columns * 4 || (bits !== 4 && bits !== 8))
-    throw new EspalierError('bug', `${label} cannot be quantised to ${bits} bits.`);
   const sizes = blockwiseSizes(form);
+  const { rows, columns, bits } = form;
+  const fits = values?.size === rows * columns * floatBytes(form.floats);
+  const known = (bits === 4 || bits === 8) && blocksAtOnce(form.block) > 0;
+  if (!values || !fits || !known || (form.method === 'hqq' && !form.zeros))
+    throw new EspalierError('bug', `${label} cannot be quantised to ${bits} bits.`);
+  const reader = new BlockReader(values, form, { values: limits.read, weights: limits.first });
   const parts = quantisedParts(parameters);
-  const step = Math.max(1, Math.floor(STEP_BYTES / (columns * 4)));
-  const kept = new Map<number, Quantised>();
-  let keptBytes = 0;
+  let quantiser: Promise<QuantiseBlocks> | null = null;
 
-  /** Rows from `first` on, up to `step` of them. */
-  const chunk = async (first: number, weightsToo: boolean): Promise<Quantised> => {
-    const known = kept.get(first);
-    if (known && !weightsToo) return known;
-    const count = Math.min(step, rows - first);
-    const bytes = await values.read(first * columns * 4, count * columns * 4);
-    const made = quantisedRows(floatsOf(bytes), count, form, sizes, label);
-    const bytesToKeep = made.scales.length + made.zeros.length;
-    if (!known && keptBytes + bytesToKeep <= KEPT_BYTES) {
-      kept.set(first, { ...made, weights: new Uint8Array(0) });
-      keptBytes += bytesToKeep;
-    }
-    return made;
+  const make = async (first: number, count: number): Promise<Record<Part, Uint8Array>> => {
+    quantiser ??= quantiserOf(reader, form, label);
+    const quantise = await quantiser;
+    const { rowBytes, blocks: perRow } = sizes;
+    const out: Integers = {
+      weights: new Uint8Array(count * rowBytes),
+      scales: new Float32Array(count * perRow),
+      zeros: new Float32Array(form.zeros === DataType.undefined ? 0 : count * perRow),
+    };
+    await reader.each(first, count, (blocks) => quantise(blocks, out));
+    const packed = form.zeros === DataType.uint8;
+    return {
+      weights: out.weights,
+      scales: numbersStored(out.scales, form.scales, label),
+      zeros: packed
+        ? packedZeros(out.zeros, bits, sizes)
+        : numbersStored(out.zeros, form.zeros, label),
+    };
   };
+  const held = new HeldRows<Part>(PARTS, limits, (first) => {
+    const count = Math.min(reader.rowsAtOnce, rows - first);
+    const bytes = {
+      weights: count * sizes.rowBytes,
+      scales: count * sizes.scaleBytes,
+      zeros: count * sizes.zeroBytes,
+    };
+    return { made: make(first, count), bytes };
+  });
 
   const readInto = async (offset: number, target: Uint8Array): Promise<void> => {
-    for (const name of ['weights', 'scales', 'zeros'] as const) {
+    for (const name of PARTS) {
       const part = parts[name];
       const end = Math.min(part.offset + part.length, offset + target.length);
       const perRow = part.length / rows;
       for (let at = Math.max(part.offset, offset); at < end; ) {
         const row = Math.floor((at - part.offset) / perRow);
-        const first = row - (row % step);
-        const made = (await chunk(first, name === 'weights'))[name];
+        const first = row - (row % reader.rowsAtOnce);
         const from = at - part.offset - first * perRow;
-        const taken = made.subarray(from, from + end - at);
-        target.set(taken, at - offset);
-        at += taken.length;
+        const count = Math.min(reader.rowsAtOnce, rows - first);
+        const length = Math.min(end - at, count * perRow - from);
+        const made = await held.take(first, name, length);
+        target.set(made.subarray(from, from + length), at - offset);
+        at += length;
       }
     }
   };
   return sourceInto(quantisedLength(parameters), readInto);
 }
 
-/**
- * Bit for bit what ONNX Runtime's quantiser makes, in float32 arithmetic; a block that ends in
- * padding is quantised over what it has.
- * @source onnxruntime/core/mlas/lib/q4_dq.cpp, BlockwiseQuantizer
- */
-function quantisedRows(
-  values: Float32Array,
-  count: number,
+async function quantiserOf(
+  reader: BlockReader,
   form: Blockwise,
-  { blocks, rowBytes, zeroBytes }: BlockwiseSizes,
   label: string,
-): Quantised {
-  const { columns, block, bits } = form;
-  const { fround } = Math;
-  const [most, middle] = [2 ** bits - 1, 2 ** (bits - 1)];
-  const asymmetric = form.zeros !== DataType.undefined;
-  const half = form.scales === DataType.float16;
-  const weights = new Uint8Array(count * rowBytes);
-  const factors = new Float32Array(count * blocks);
-  const points = new Float32Array(asymmetric ? count * blocks : 0);
-  for (let row = 0; row < count; row++)
-    for (let at = 0; at < blocks; at++) {
-      const start = row * columns + at * block;
-      const end = row * columns + Math.min(columns, (at + 1) * block);
-      let [low, high] = [values[start]!, values[start]!];
-      let sum = 0;
-      for (let k = start; k < end; k++) {
-        const value = values[k]!;
-        if (value < low) low = value;
-        if (value > high) high = value;
-        sum += value;
-      }
-      if (!Number.isFinite(sum)) {
-        const wrong = values.subarray(start, end).find((value) => !Number.isFinite(value));
-        if (wrong !== undefined) throw notFinite(label, wrong);
-      }
-      let exact: number;
-      let zero = middle;
-      if (asymmetric) {
-        [low, high] = [Math.min(low, 0), Math.max(high, 0)];
-        exact = fround(fround(high - low) / most);
-        const point = exact === 0 ? low : fround(0 - fround(low / exact));
-        zero = Math.min(most, Math.max(0, Math.round(point)));
-        points[row * blocks + at] = zero;
-      } else exact = fround(-(Math.abs(high) > Math.abs(low) ? high : low) / middle);
-      const scale = half ? asStored(exact, form.scales, label) : exact;
-      factors[row * blocks + at] = scale;
-      const inverse = scale === 0 ? 0 : fround(1 / scale);
-      for (let k = start; k < end; k++) {
-        const rounded = Math.round(fround(fround(values[k]! * inverse) + zero));
-        const q = Math.min(most, Math.max(0, rounded));
-        const bit = (k - row * columns) * bits;
-        weights[row * rowBytes + (bit >> 3)]! |= q << (bit & 7);
-      }
-    }
-  return {
-    weights,
-    scales: numbersStored(factors, form.scales, label),
-    zeros:
-      form.zeros === DataType.uint8
-        ? packed(points, blocks, zeroBytes, bits)
-        : numbersStored(points, form.zeros, label),
-  };
-
-  function packed(all: Float32Array, perRow: number, bytes: number, size: number): Uint8Array {
-    const out = new Uint8Array(count * bytes);
-    for (let row = 0; row < count; row++)
-      for (let at = 0; at < (bytes * 8) / size; at++) {
-        // What is left of the last byte has the zero point of a symmetric block.
-        const point = at < perRow ? all[row * perRow + at]! : middle;
-        out[row * bytes + ((at * size) >> 3)]! |= point << ((at * size) & 7);
-      }
-    return out;
+): Promise<QuantiseBlocks> {
+  if (form.method === 'rtn') return rtn(form, label);
+  const { addErrors, quantise } = hqq(form, label);
+  const errors = new Float64Array(HQQ_STEPS);
+  for (let first = 0; first < form.rows; first += reader.rowsAtOnce) {
+    const count = Math.min(reader.rowsAtOnce, form.rows - first);
+    await reader.each(first, count, (blocks) => addErrors(blocks, errors));
   }
+  const { blocks } = blockwiseSizes(form);
+  return quantise(stepsOf(errors, form.rows * blocks * form.block));
 }
 
-/** A scale as it is read again. */
-const asStored = (scale: number, type: DataType, label: string): number =>
-  storedNumbers(numbersStored(Float32Array.of(scale), type, label), type)[0]!;
+/** Zero points from a byte on in every row, with that of a symmetric block in what is left. */
+function packedZeros(
+  zeros: Float32Array,
+  bits: number,
+  { blocks, zeroBytes }: BlockwiseSizes,
+): Uint8Array {
+  const rows = zeros.length / blocks;
+  const out = new Uint8Array(rows * zeroBytes);
+  for (let row = 0; row < rows; row++)
+    for (let at = 0; at < (zeroBytes * 8) / bits; at++) {
+      const zero = at < blocks ? zeros[row * blocks + at]! : 2 ** (bits - 1);
+      out[row * zeroBytes + ((at * bits) >> 3)]! |= zero << ((at * bits) & 7);
+    }
+  return out;
+}

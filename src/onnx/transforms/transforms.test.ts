@@ -1,52 +1,15 @@
 // Computed matrices against their definition: the same bytes from any place, in any order.
 
 import { createHash } from 'node:crypto';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { golden, samplePath } from '../../testing/fixtures.ts';
 import { BytesReader, derive } from '../bytes.ts';
 import { DataType } from '../graph.ts';
-import { widened } from '../half.ts';
 import { readModel } from '../read.ts';
-import type { ByteSource, Bytes } from '../source.ts';
+import { all, bytesOf, counted, floats, sameFromAnyPlace } from '../testing/derived.ts';
 import { diskFolder } from '../testing/diskFolder.ts';
-import { memoryFolder } from '../testing/text.ts';
 import { linearParts } from './linear.ts';
-import { quantisedParts, quantisedSource } from './quantise.ts';
 import { transposedSource } from './transpose.ts';
-
-const bytesOf = (values: readonly number[] | Float32Array): Uint8Array<ArrayBuffer> =>
-  new Uint8Array(Float32Array.from(values).buffer);
-const floats = (count: number, seed: number): Float32Array =>
-  Float32Array.from({ length: count }, (_, k) => Math.sin(k * 1.7 + seed) * 2 ** ((k % 7) - 3));
-const all = async (data: Bytes): Promise<Uint8Array> =>
-  new BytesReader(memoryFolder({})).open(data).read(0, data.length);
-
-/** Stretches of the result in any order are those of the whole. */
-async function sameFromAnyPlace(data: Bytes): Promise<void> {
-  const whole = await all(data);
-  const reader = new BytesReader(memoryFolder({}));
-  const stretch = fc.tuple(fc.nat(data.length), fc.nat(data.length));
-  await fc.assert(
-    fc.asyncProperty(stretch, async ([a, b]) => {
-      const [from, to] = [Math.min(a, b), Math.max(a, b)];
-      expect(await reader.open(data).read(from, to - from)).toEqual(whole.slice(from, to));
-    }),
-    { numRuns: 40 },
-  );
-}
-
-/** A source in memory that counts the bytes read of it. */
-function counted(bytes: Uint8Array<ArrayBuffer>): ByteSource & { bytes: number } {
-  return {
-    size: bytes.length,
-    bytes: 0,
-    async read(offset, length) {
-      this.bytes += length;
-      return bytes.slice(offset, offset + length);
-    },
-  };
-}
 
 describe('a low-rank addition', () => {
   const [inputs, outputs, rank, scale] = [7, 12, 3, 0.3];
@@ -99,115 +62,9 @@ describe('a transposition', () => {
   });
 });
 
-interface BlockwiseGolden {
-  rows: {
-    matrix: string;
-    bits: number;
-    block: number;
-    zeros: boolean;
-    type: 'float32' | 'float16';
-    sha256: string[];
-    first: string[];
-  }[];
+interface LinearGolden {
   linear: { matrix: string; block: number; zeros: boolean; sha256: string[]; first: string[] }[];
 }
-
-describe('a matrix in blocks of integers', () => {
-  const [rows, columns, block] = [6, 70, 16];
-  const values = bytesOf(floats(rows * columns, 4));
-  const form = { rows, columns, block, bits: 4, scales: DataType.float, zeros: DataType.uint8 };
-
-  it('has the bytes that ONNX Runtime makes of it', async () => {
-    const folder = diskFolder(samplePath());
-    const { graph } = await readModel(folder, 'onnx/model.onnx');
-    const reader = new BytesReader(folder);
-    const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-    for (const row of golden<BlockwiseGolden>('blockwise').rows) {
-      const { dims, data } = graph.initializers.get(row.matrix)!;
-      const [inputs = 0, outputs = 0] = dims;
-      const half = row.type === 'float16';
-      const narrow = derive('float32-to-float16', [data], row.matrix);
-      const stored = half ? derive('float16-to-float32', [narrow], row.matrix) : data;
-      const turned = derive('transposed', [stored], row.matrix, {
-        rows: inputs,
-        columns: outputs,
-      });
-      const parameters = {
-        rows: outputs,
-        columns: inputs,
-        block: row.block,
-        bits: row.bits,
-        scales: half ? DataType.float16 : DataType.float,
-        zeros: row.zeros ? DataType.uint8 : DataType.undefined,
-      };
-      const made = derive('float32-to-blockwise', [turned], row.matrix, parameters);
-      const { weights, scales, zeros } = quantisedParts(parameters);
-      const parts = [weights, scales, ...(row.zeros ? [zeros] : [])];
-      const found = await Promise.all(
-        parts.map((part) => reader.open({ ...made, ...part }).read(0, part.length)),
-      );
-      expect(found.map((bytes) => hex(bytes.slice(0, 8)))).toEqual(row.first);
-      expect(found.map((bytes) => createHash('sha256').update(bytes).digest('hex'))).toEqual(
-        row.sha256,
-      );
-    }
-  });
-
-  it.each([
-    ['4 bits, zero points', form],
-    ['8 bits, symmetric', { ...form, bits: 8, zeros: DataType.undefined }],
-    ['float16 scales and zero points', { ...form, scales: 10, zeros: 10 }],
-  ])('is the same from any place, and near the values: %s', async (_, parameters) => {
-    const made = derive('float32-to-blockwise', [values], 'w', parameters);
-    await sameFromAnyPlace(made);
-    const { weights, scales, zeros } = quantisedParts(parameters);
-    const parts = [weights, scales, ...(zeros.length > 0 ? [zeros] : [])];
-    const read = derive(
-      'blockwise-to-float32',
-      parts.map((part) => ({ ...made, ...part })),
-      'w',
-      parameters,
-    );
-    const back = new Float32Array((await all(read)).buffer as ArrayBuffer);
-    const exact = new Float32Array(values.buffer);
-    const steps = new Float32Array(
-      (parameters.scales === 10
-        ? widened(await all({ ...made, ...scales }))
-        : await all({ ...made, ...scales })
-      ).slice().buffer,
-    );
-    back.forEach((value, k) => {
-      const at = Math.floor(k / columns) * Math.ceil(columns / block);
-      const step = Math.abs(steps[at + Math.floor((k % columns) / block)]!);
-      // The end of the range may lie half a step outside, or a whole one without zero points.
-      expect(Math.abs(value - exact[k]!)).toBeLessThan(step * 1.02);
-    });
-  });
-
-  it('is computed in one pass for all its tensors', async () => {
-    const source = counted(values);
-    const made = quantisedSource([source], form, 'w');
-    await made.read(0, made.size);
-    expect(source.bytes).toBe(values.length);
-  });
-
-  it('is refused where it holds what is no number', async () => {
-    const broken = Float32Array.from(floats(rows * columns, 4));
-    broken[100] = Number.NaN;
-    const made = derive('float32-to-blockwise', [bytesOf(broken)], 'blocks.1.down', form);
-    await expect(all(made)).rejects.toThrow('The matrix blocks.1.down holds NaN');
-    const large = derive(
-      'float32-to-blockwise',
-      [bytesOf(floats(420, 1).map((x) => x * 1e7))],
-      'w',
-      {
-        ...form,
-        scales: DataType.float16,
-      },
-    );
-    await expect(all(large)).rejects.toThrow(/needs the scale .* float16 cannot hold/);
-  });
-});
 
 describe('integers under scales of rows, columns or blocks', () => {
   const [rows, columns] = [10, 7];
@@ -219,7 +76,7 @@ describe('integers under scales of rows, columns or blocks', () => {
     const folder = diskFolder(samplePath());
     const { graph } = await readModel(folder, 'onnx/model.onnx');
     const reader = new BytesReader(folder);
-    for (const { matrix, block, zeros, sha256, first } of golden<BlockwiseGolden>('blockwise')
+    for (const { matrix, block, zeros, sha256, first } of golden<LinearGolden>('blockwise')
       .linear) {
       const { dims, data } = graph.initializers.get(matrix)!;
       const parameters = {
