@@ -11,8 +11,9 @@ import type { EvaluateResult } from '../src/contract/evaluate.ts';
 import type { MemoryEstimate } from '../src/contract/score.ts';
 import type { RunSample, VariantInfo } from '../src/contract/variant.ts';
 import type { Verification } from '../src/contract/verify.ts';
+import type { QuantisedMeasure } from '../src/model/quantise/quantisation.ts';
 import type { Generation } from '../src/runtime/decode/greedy.ts';
-import type { Routes } from '../src/runtime/device/selfTest.ts';
+import { type Routes, routesOf } from '../src/runtime/device/selfTest.ts';
 import type { Curve, SublayersCurve } from '../src/runtime/score/curve.ts';
 import type { SearchOutcome } from '../src/runtime/search/iterative.ts';
 import { type FixtureGolden, golden } from '../src/testing/fixtures.ts';
@@ -125,17 +126,21 @@ test('the self-test finds the subgroup fault of this device and takes the right 
   expect(key).toContain('1.30.0');
 });
 
-for (const fault of ['product', 'attention', 'likelihood'] as const) {
-  test(`an injected fault in ${fault} takes the GPU out of use`, async () => {
-    const { test: result, routes } = await call<{ test: SelfTest; routes: Routes }>({
-      check: 'self-test',
-      fault,
-    });
-    expect(result.checks.find((c) => c.name === fault)).toMatchObject({ ok: false });
-    expect(routes.usable).toBe(false);
-    expect(result.passed).toBe(false);
+test('a fault in product, attention or likelihood alone takes the GPU out of use', async () => {
+  const faults = ['product', 'attention', 'likelihood'] as const;
+  const { test: result, routes } = await call<{ test: SelfTest; routes: Routes }>({
+    check: 'self-test',
+    faults,
   });
-}
+  expect(routes.usable).toBe(false);
+  expect(result.passed).toBe(false);
+  for (const fault of faults) {
+    expect(result.checks.find(({ name }) => name === fault)).toMatchObject({ ok: false });
+    const alone = result.checks.map((check) => ({ ...check, ok: check.name !== fault }));
+    expect(routesOf(alone).usable).toBe(false);
+  }
+  expect(routesOf(result.checks.map((check) => ({ ...check, ok: true }))).usable).toBe(true);
+});
 
 test('with subgroups the sample is wrong without an error, without them it is the golden', async () => {
   const [window = []] = sampleGolden.windows;
@@ -321,7 +326,7 @@ for (const name of ['genai-qwen3-fp32-webgpu', 'genai-llama-int4-webgpu']) {
 test('the sample scores as on wasm, in the memory that was said', async () => {
   const windows = sampleGolden.windows.slice(0, 1).map((window) => window.slice(0, 16));
   const score = (device: 'wasm' | 'webgpu') =>
-    call<Scored>({ check: 'score', ...sample, windows, device });
+    call<Scored>({ check: 'score', ...sample, windows, device, own: true });
   const { curve: right } = await score('wasm');
   const scored = await score('webgpu');
   expect(Math.abs(scored.curve.baseline.nll - right.baseline.nll)).toBeLessThan(1e-4);
@@ -339,15 +344,10 @@ test('streamed scoring is that of resident weights, bit by bit; interrupted, it 
     FixtureGolden & { units: { attn: number[]; ffn: number[] } }
   >(name);
   const n = blocks?.length ?? 0;
-  const full = await call<Scored>({ check: 'score', ...fixture(name), device: 'webgpu', windows });
+  const gpu = { ...fixture(name), device: 'webgpu', windows, own: true } as const;
+  const full = await call<Scored>({ check: 'score', ...gpu });
   const budgetBytes = full.peak.weights * 0.6;
-  const streamed = await call<Scored>({
-    check: 'score',
-    ...fixture(name),
-    device: 'webgpu',
-    windows,
-    budgetBytes,
-  });
+  const streamed = await call<Scored>({ check: 'score', ...gpu, budgetBytes });
   expect(streamed.estimate.streaming).toBe(true);
   expect(streamed.estimate.total).toBeLessThanOrEqual(budgetBytes);
   expect(streamed.curve.baseline).toEqual(full.curve.baseline);
@@ -409,6 +409,7 @@ test('a device that is lost in the middle is said to be lost', async () => {
     check: 'score',
     ...sample,
     device: 'webgpu',
+    own: true,
     windows,
     stopAfter: { blocks: 3, by: 'loss' },
   });
@@ -498,6 +499,7 @@ test('a device that is lost while decoding is said to be lost, also to the next 
     check: 'decode-lost',
     ...fixture('genai-qwen3-fp32-webgpu'),
     device: 'webgpu',
+    own: true,
     prompt,
   });
   expect(lost).toMatchObject({ step: { code: 'device-lost' }, again: { code: 'device-lost' } });
@@ -551,12 +553,27 @@ test('a variant streams Blobs to the GPU, runs, and leaves nothing in the ledger
   }
 });
 
+test('what a quantisation loses is the same on the device as on wasm', async () => {
+  const windows = [sampleGolden.windows[0]!.slice(0, 12)];
+  const measure = (device: 'wasm' | 'webgpu') =>
+    call<{ measured: QuantisedMeasure; left: number }>({
+      ...{ check: 'quantised', ...sample, device, windows, removed: [7] },
+      quantise: { method: 'hqq', embedding: 8, head: 8 },
+    });
+  const [wasm, gpu] = [await measure('wasm'), await measure('webgpu')];
+  const [right, found] = [wasm.measured.quantised, gpu.measured.quantised];
+  expect(Math.abs(found.nll - right.nll)).toBeLessThan(1e-4);
+  expect(Math.abs(found.klDivergence! - right.klDivergence!)).toBeLessThan(1e-4);
+  expect(found.nll).not.toBe(gpu.measured.pruned?.nll);
+  expect([wasm.left, gpu.left]).toEqual([0, 0]);
+});
+
 test('without JSPI the asyncify build gives the same numbers', async ({ browser }) => {
   const window = sampleGolden.windows[0]?.slice(0, 32) ?? [];
   // A worker that has lost JSPI does not get it back.
   const own = await checksPage(browser);
   const nll = (asyncify: boolean) => {
-    const what = { check: 'nll', device: 'webgpu', window, asyncify } as const;
+    const what = { check: 'nll', device: 'webgpu', own: true, window, asyncify } as const;
     return call<{ build: string; values: number[] }>({ ...sample, ...what, removed: [3] }, own);
   };
   const [jspi, asyncify] = [await nll(false), await nll(true)];

@@ -9,6 +9,7 @@ import { fileFolder } from '../src/files/folder.ts';
 import { manifestFolder } from '../src/model/export/folder.ts';
 import { exportManifest } from '../src/model/export/manifest.ts';
 import { type OpenedModel, openModel } from '../src/model/open/open.ts';
+import type { QuantisedMeasure, QuantiseSettings } from '../src/model/quantise/quantisation.ts';
 import type { ByteSource, Folder } from '../src/onnx/source.ts';
 import type { Checkpoint, CheckpointStore } from '../src/runtime/checkpoint/checkpoint.ts';
 import { Decoder, type DecoderOptions } from '../src/runtime/decode/decoder.ts';
@@ -30,6 +31,8 @@ import type { EvaluationText } from '../src/runtime/evaluate/text.ts';
 import { measureTaylor } from '../src/runtime/gradients/taylor.ts';
 import { refit } from '../src/runtime/heal/refit.ts';
 import { train } from '../src/runtime/heal/train.ts';
+import { measureQuantised } from '../src/runtime/quantise/measure/measure.ts';
+import { quantiseSteps } from '../src/runtime/quantise/testing/byRounding.ts';
 import type { Curve } from '../src/runtime/score/curve.ts';
 import { ScoreSession } from '../src/runtime/score/session.ts';
 import { gradientNorms } from '../src/runtime/testing/gradientNorms.ts';
@@ -44,10 +47,14 @@ export interface ServedFolder {
   graph: string;
 }
 
-type OnDevice = ServedFolder & { device: 'webgpu' | 'wasm'; subgroups?: boolean };
+/**
+ * `own`: a GPU engine for this call alone, whose ledger has the peaks of nothing else, and whose
+ * device may be lost. Other calls share one, so that its shaders are compiled once.
+ */
+type OnDevice = ServedFolder & { device: 'webgpu' | 'wasm'; subgroups?: boolean; own?: boolean };
 
 export type RuntimeCall =
-  | { check: 'self-test'; fault?: CheckName }
+  | { check: 'self-test'; faults?: readonly CheckName[] }
   | (OnDevice & {
       check: 'score';
       windows: number[][];
@@ -66,6 +73,13 @@ export type RuntimeCall =
   | (OnDevice & { check: 'nll'; window: number[]; removed: number[]; asyncify?: boolean })
   /** Windows as the segments of an evaluation. */
   | (OnDevice & { check: 'evaluate'; windows: number[][]; removed: Unit[]; budgetBytes?: number })
+  /** What a quantisation by these settings loses, on windows. */
+  | (OnDevice & {
+      check: 'quantised';
+      windows: number[][];
+      removed: Unit[];
+      quantise: Partial<QuantiseSettings>;
+    })
   | (OnDevice & { check: 'taylor'; windows: number[][]; budgetBytes?: number })
   /** Windows to learn from; the last `heldOut` of them are held out. */
   | (OnDevice & {
@@ -107,47 +121,60 @@ function explain(error: unknown): string {
 }
 
 async function run(call: RuntimeCall): Promise<unknown> {
-  if (call.check === 'self-test') return selfTest(call.fault);
+  if (call.check === 'self-test') return selfTest(call.faults);
   if (call.check === 'variant') return variant(call);
   if (call.check === 'nll' && call.asyncify) Reflect.deleteProperty(WebAssembly, 'Suspending');
-  const device = 'device' in call ? call.device : 'webgpu';
+  const on: { device?: 'webgpu' | 'wasm'; subgroups?: boolean; own?: boolean } =
+    'device' in call ? call : {};
+  const { device = 'webgpu', subgroups = false, own = false } = on;
+  if (device === 'webgpu' && !subgroups && !own) {
+    sharedGpu ??= openWebgpu(webLoader);
+    return runOn(await sharedGpu, call);
+  }
   const engine =
-    device === 'wasm'
-      ? await openWasm(webLoader)
-      : await openWebgpu(webLoader, {
-          subgroups: 'subgroups' in call && (call.subgroups ?? false),
-        });
+    device === 'wasm' ? await openWasm(webLoader) : await openWebgpu(webLoader, { subgroups });
   try {
-    switch (call.check) {
-      case 'score':
-        return await score(engine, call);
-      case 'resume':
-        return await resume(engine, call);
-      case 'nll':
-        return await nll(engine, call);
-      case 'evaluate':
-        return await evaluate(engine, call);
-      case 'taylor':
-        return await taylor(engine, call);
-      case 'train':
-        return await trained(engine, call);
-      case 'refit':
-        return await refitted(engine, call);
-      case 'verify':
-        return await verify(engine, call);
-      case 'decode':
-        return await decode(engine, call);
-      case 'decode-lost':
-        return await decodeLost(engine, call);
-      case 'limits':
-        return await codeOf(async () =>
-          engine.allocate(engine.maxBufferBytes + 16, 'weights', 'weight lm_head'),
-        );
-      case 'bad-program':
-        return await badProgram(engine);
-    }
+    return await runOn(engine, call);
   } finally {
     await engine.dispose();
+  }
+}
+
+let sharedGpu: Promise<WebgpuEngine> | null = null;
+
+async function runOn(
+  engine: Engine,
+  call: Exclude<RuntimeCall, { check: 'self-test' | 'variant' }>,
+): Promise<unknown> {
+  switch (call.check) {
+    case 'score':
+      return await score(engine, call);
+    case 'resume':
+      return await resume(engine, call);
+    case 'nll':
+      return await nll(engine, call);
+    case 'evaluate':
+      return await evaluate(engine, call);
+    case 'quantised':
+      return await quantised(engine, call);
+    case 'taylor':
+      return await taylor(engine, call);
+    case 'train':
+      return await trained(engine, call);
+    case 'refit':
+      return await refitted(engine, call);
+    case 'verify':
+      return await verify(engine, call);
+    case 'decode':
+      return await decode(engine, call);
+    case 'decode-lost':
+      return await decodeLost(engine, call);
+    case 'limits':
+      return await codeOf(async () =>
+        engine.allocate(engine.maxBufferBytes + 16, 'weights', 'weight lm_head'),
+      );
+    case 'bad-program':
+      return await badProgram(engine);
   }
 }
 
@@ -321,6 +348,25 @@ async function nll(
   return { build: engine.build, values: [...values] };
 }
 
+async function quantised(
+  engine: Engine,
+  { windows, removed, quantise, ...folder }: Extract<RuntimeCall, { check: 'quantised' }>,
+): Promise<{ measured: QuantisedMeasure; left: number }> {
+  const model = await opened(folder);
+  const session = ScoreSession.open(model, engine);
+  const [measured] = await measureQuantised({
+    opened: model,
+    session,
+    removed,
+    steps: quantiseSteps(quantise, 'q4', removed),
+    texts: [{ set: 'windows', name: 'given', segments: windows }],
+    onProgress: () => {},
+  });
+  const left = engine.ledger.total();
+  await session.dispose();
+  return { measured: measured as QuantisedMeasure, left };
+}
+
 async function evaluate(
   engine: Engine,
   call: Extract<RuntimeCall, { check: 'evaluate' }>,
@@ -462,10 +508,11 @@ function opened(call: ServedFolder): Promise<OpenedModel> {
   return openModel(fetchedFolder(call.base, call.files), call.graph);
 }
 
-async function selfTest(fault: CheckName | undefined): Promise<unknown> {
+async function selfTest(faults: readonly CheckName[] = []): Promise<unknown> {
   const test = await runSelfTest(webLoader, {
     tamper: (check, values) => {
-      if (check === fault) values[values.length - 1] = (values[values.length - 1] ?? 0) + 0.5;
+      if (faults.includes(check))
+        values[values.length - 1] = (values[values.length - 1] ?? 0) + 0.5;
     },
   });
   return { test, routes: routesOf(test.checks), key: await selfTestKey(webLoader) };

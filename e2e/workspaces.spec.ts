@@ -42,7 +42,7 @@ test('workspaces: tabs, keys and address; none is longer than two screens or fai
   await expect(page.getByTestId('workspace-choose')).toBeVisible();
   await page.keyboard.press('End');
   await expect(page.getByTestId('tab-variants')).toBeFocused();
-  await page.keyboard.press('4');
+  await page.keyboard.press('5');
   await expect(page.getByTestId('workspace-quality')).toBeVisible();
 
   // What was typed stays when another workspace was open.

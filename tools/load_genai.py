@@ -11,23 +11,27 @@ import onnxruntime_genai as og
 STEPS = 8
 
 
+def generate(folder, ids, steps):
+    config = og.Config(folder)
+    config.clear_providers()
+    model = og.Model(config)
+    params = og.GeneratorParams(model)
+    params.set_search_options(do_sample=False, max_length=len(ids) + steps, batch_size=1)
+    generator = og.Generator(model, params)
+    generator.append_tokens(np.array([ids], np.int32))
+    out = []
+    while len(out) < steps and not generator.is_done():
+        generator.generate_next_token()
+        out.append(int(generator.get_next_tokens()[0]))
+    return out
+
+
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument('folder')
     a.add_argument('ids', nargs='+', type=int)
     a = a.parse_args()
-    config = og.Config(a.folder)
-    config.clear_providers()
-    model = og.Model(config)
-    params = og.GeneratorParams(model)
-    params.set_search_options(do_sample=False, max_length=len(a.ids) + STEPS, batch_size=1)
-    generator = og.Generator(model, params)
-    generator.append_tokens(np.array([a.ids], np.int32))
-    out = []
-    while len(out) < STEPS and not generator.is_done():
-        generator.generate_next_token()
-        out.append(int(generator.get_next_tokens()[0]))
-    print(json.dumps(out))
+    print(json.dumps(generate(a.folder, a.ids, STEPS)))
 
 
 if __name__ == '__main__': main()

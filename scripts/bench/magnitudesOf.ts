@@ -1,6 +1,5 @@
 // A process that computes the magnitudes of one folder and reports memory and speed.
 
-import { execFileSync } from 'node:child_process';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { measureMagnitudes } from '../../src/model/criteria/magnitude.ts';
@@ -8,6 +7,7 @@ import { openModel } from '../../src/model/open/open.ts';
 import { nodeFolder } from '../../src/node/folder.ts';
 import { type Timed, timed } from './clocks.ts';
 import { overlap, record } from './counting.ts';
+import { canForget, forgetFile } from './forget.ts';
 import { peakResidentBytes, serveMeasurement } from './fresh.ts';
 
 export interface MagnitudesAsked {
@@ -83,25 +83,6 @@ async function measure({ path, turns }: MagnitudesAsked): Promise<MagnitudesFoun
     fromMemory: await race(() => {}),
     fromDisk: canForget(join(path, files[0]!.path)) ? await race(forget) : null,
   };
-}
-
-/**
- * Makes the system drop what it keeps of a file in memory; GNU dd asks for that without being told
- * to write. @throws Error elsewhere
- */
-function forgetFile(path: string): void {
-  execFileSync('dd', [`of=${path}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0'], {
-    stdio: 'ignore',
-  });
-}
-
-function canForget(path: string): boolean {
-  try {
-    forgetFile(path);
-    return process.platform === 'linux';
-  } catch {
-    return false;
-  }
 }
 
 void serveMeasurement(measure);

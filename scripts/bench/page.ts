@@ -1,5 +1,5 @@
 // The built page in Chromium: seconds from "Try the sample" to the curve, long tasks of the main
-// thread, seconds from a click to the perplexity.
+// thread, seconds from a click to the perplexity, and to a quantised plan.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -45,11 +45,15 @@ export interface PageRow {
   secondsToCurve: number;
   /** Seconds from a click on a block to the measured perplexity of the new plan. */
   secondsToPlan: number[];
+  /** Of that plan, by method, with what is measured of it. */
+  secondsToQuantise: Record<string, number>;
   phases: Phase[];
   longestMs: number;
   longestProcessorMs: number;
   /** Shifts of the layout that no input caused, from the first page to the last plan. */
   layoutShift: number;
+  /** And from there to the last outcome, which takes the place of the form; information. */
+  shiftOfQuantising: number;
   /**
    * Limits: the first page in 557 kB, or no heavier than the older version given; 2.5 s to the first
    * point; 1 s to the perplexity of a plan; 50 ms of one task once the page is there, in processor
@@ -150,6 +154,12 @@ async function traceTasks(
   };
 }
 
+function shiftSoFar(page: Page): Promise<number> {
+  return page.evaluate(() =>
+    (globalThis as typeof globalThis & { shifts: number[] }).shifts.reduce((sum, x) => sum + x, 0),
+  );
+}
+
 async function use(page: Page, url: string): Promise<Omit<PageRow, 'browser' | 'first'>> {
   await page.addInitScript(() => {
     const tasks: LongTask[] = [];
@@ -197,14 +207,26 @@ async function use(page: Page, url: string): Promise<Omit<PageRow, 'browser' | '
     await shown.waitFor(WAIT);
     secondsToPlan.push(((await now()) - before) / 1000);
   }
+  const planned = await now();
+  const layoutShift = await shiftSoFar(page);
+
+  // Without calibration text, and with: both measure the outcome on two texts.
+  await page.getByTestId('tab-quantise').click();
+  const secondsToQuantise: Record<string, number> = {};
+  for (const method of ['rtn', 'gptq']) {
+    await page.getByTestId(`quantise-${method}`).check();
+    const before = await now();
+    await page.getByTestId('quantise-start').click();
+    const outcome = page.getByTestId('quantise-outcome');
+    await outcome.filter({ hasText: method.toUpperCase() }).waitFor(WAIT);
+    secondsToQuantise[method] = ((await now()) - before) / 1000;
+  }
   const end = await now();
 
   const tasks = await page.evaluate(
     () => (globalThis as typeof globalThis & { longTasks: LongTask[] }).longTasks,
   );
-  const layoutShift = await page.evaluate(() =>
-    (globalThis as typeof globalThis & { shifts: number[] }).shifts.reduce((sum, x) => sum + x, 0),
-  );
+  const shiftOfQuantising = (await shiftSoFar(page)) - layoutShift;
   const traced = await stopTrace(mark);
   const phase = (name: string, from: number, to: number): Phase => {
     const inside = tasks.filter((task) => task.start >= from && task.start < to);
@@ -222,7 +244,8 @@ async function use(page: Page, url: string): Promise<Omit<PageRow, 'browser' | '
     phase('loading the page', 0, clicked),
     phase('sample to first point', clicked, first),
     phase('growing curve', first, scored),
-    phase('changing the plan', scored, end),
+    phase('changing the plan', scored, planned),
+    phase('quantising', planned, end),
   ];
   const longestMs = Math.max(...phases.slice(1).map((p) => p.longestMs));
   const longestProcessorMs = Math.max(...phases.slice(1).map((p) => p.longestProcessorMs));
@@ -232,10 +255,12 @@ async function use(page: Page, url: string): Promise<Omit<PageRow, 'browser' | '
     secondsToFirstPoint,
     secondsToCurve: (scored - clicked) / 1000,
     secondsToPlan,
+    secondsToQuantise,
     phases,
     longestMs,
     longestProcessorMs,
     layoutShift,
+    shiftOfQuantising,
     ok:
       secondsToFirstPoint < FIRST_POINT_LIMIT_S &&
       Math.max(...secondsToPlan) < PLAN_LIMIT_S &&

@@ -34,7 +34,7 @@ export function wholeNumber(
 
 /** A number such as 0.7 or 2e-3, at least 0. @throws UsageError */
 export function decimal(text: string, option: string): number {
-  if (!/^(\d+\.?\d*|\.\d+)(e-\d{1,3})?$/i.test(text))
+  if (!/^(\d+\.?\d*|\.\d+)(e[+-]?\d{1,2})?$/i.test(text))
     throw new UsageError(`--${option} takes a number of at least 0, not "${text}".`);
   return Number(text);
 }

@@ -8,6 +8,7 @@ import { prune } from './export.ts';
 import { generate } from './generate.ts';
 import { heal } from './heal/heal.ts';
 import { inspect } from './inspect.ts';
+import { quantise } from './quantise/quantise.ts';
 import { score } from './score.ts';
 import { search } from './search.ts';
 import { bench } from './speed.ts';
@@ -19,7 +20,11 @@ export const COMMANDS: { readonly [name: string]: Command } = {
   eval: evaluate,
   prune,
   heal,
+  quantise,
   bench,
   generate,
   corpus,
 };
+
+/** Other spellings of commands. */
+export const SPELLINGS: { readonly [name: string]: string } = { quantize: 'quantise' };

@@ -2,13 +2,29 @@
 
 import { stepRecords } from '../model/export/steps.ts';
 import { otherPrecisions } from '../model/open/precisions.ts';
+import { requireFree } from '../node/writeFolder.ts';
 import { blocksLeft } from '../units.ts';
 import { defineCommand } from './command.ts';
-import { openForCommand, withFolder } from './open.ts';
+import { checkPlan, openForCommand, withFolder } from './open.ts';
 import type { Options, Values } from './options.ts';
 import { checkJsonTarget, writeJson } from './output.ts';
-import { COMMON_OPTIONS, FOLDER, PLAN_OPTIONS, RUN_OPTIONS } from './sharedOptions.ts';
-import { STEP_OPTIONS, stepsFor } from './steps.ts';
+import { quantisePrecisions, requirePrecisions } from './quantise/lastStep.ts';
+import {
+  checkQuantiseOptions,
+  plainValues,
+  QUANTISE_OPTIONS,
+  QUANTISE_TEXT_OPTIONS,
+  quantiseTexts,
+} from './quantise/options.ts';
+import { quantiseReport } from './quantise/report.ts';
+import {
+  BUDGET_OPTIONS,
+  COMMON_OPTIONS,
+  FOLDER,
+  PLAN_OPTIONS,
+  RUN_OPTIONS,
+} from './sharedOptions.ts';
+import { precisionsOf, quantisedAmong, STEP_OPTIONS } from './steps.ts';
 import { concluded, printChecks, writeExport } from './write.ts';
 
 const OPTIONS = {
@@ -23,7 +39,10 @@ const OPTIONS = {
   },
   out: { type: 'text', value: 'dir', required: true, help: 'folder to write, new or empty' },
   ...STEP_OPTIONS,
+  ...QUANTISE_OPTIONS,
+  ...QUANTISE_TEXT_OPTIONS,
   ...RUN_OPTIONS,
+  ...BUDGET_OPTIONS,
   ...COMMON_OPTIONS,
 } as const satisfies Options;
 
@@ -31,30 +50,51 @@ export const prune = defineCommand({
   summary: 'write the pruned model folder and verify it',
   about:
     'The written files are opened again, run and compared with the original. Without --json the ' +
-    'checks are printed.',
+    'checks are printed. Precisions of few bits are quantised last, and measured on --text and ' +
+    '--evaluate before they are written.',
   argument: FOLDER,
   options: OPTIONS,
   examples: [
     'public/sample --model onnx/model.onnx --remove 7,9.attn --out pruned-sample',
     'public/sample --model onnx/model.onnx --remove "" --dtype fp16 --out sample-fp16',
+    'public/sample --model onnx/model.onnx --remove 7 --dtype keep,q4 --text ' +
+      'public/text/calibration.txt --out pruned-sample',
   ],
   run,
 });
 
-async function run(path: string, values: Values<typeof OPTIONS>): Promise<number> {
+async function run(
+  path: string,
+  values: Values<typeof OPTIONS>,
+  given: ReadonlySet<string>,
+): Promise<number> {
   const { out, json, remove: removed } = values;
+  const precisions = precisionsOf(values.dtype);
+  const asked = plainValues(values, given);
+  checkQuantiseOptions(asked, quantisedAmong(precisions), values.text !== undefined);
+  const texts = quantiseTexts(values);
   checkJsonTarget(json);
   return withFolder(path, async (folder) => {
     const opened = await openForCommand(folder, values.model);
-    const steps = stepsFor(opened, values.dtype);
     const others = values['all-graphs'] ? await otherPrecisions(opened) : [];
-    const written = await writeExport({ opened, removed, steps, others, out }, values);
+    requirePrecisions(opened, precisions, asked, others.length);
+    if (quantisedAmong(precisions).length > 0) {
+      checkPlan(opened, removed);
+      await requireFree(out);
+    }
+    const { steps: all, results } = await quantisePrecisions(
+      { opened, removed, healing: null, precisions, asked, texts },
+      values,
+    );
+    const [steps = [], ...also] = all;
+    const written = await writeExport({ opened, removed, steps, also, others, out }, values);
     const { files, leftOut, remarks, summary, verification, runtime } = written;
     if (json === undefined) printChecks(written, blocksLeft(opened.summary.numBlocks, removed));
     else
       writeJson(json, {
         removed,
         ...stepRecords(steps),
+        ...(results.length > 0 ? { quantised: results.map(quantiseReport) } : {}),
         out,
         files,
         leftOut,
@@ -63,6 +103,9 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
         verification,
         runtime,
       });
-    return concluded(written);
+    return concluded(
+      written,
+      results.flatMap(({ warnings }) => warnings),
+    );
   });
 }

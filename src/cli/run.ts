@@ -3,7 +3,7 @@
 
 import { toReport } from '../errors.ts';
 import { UsageError } from './args.ts';
-import { COMMANDS } from './commands.ts';
+import { COMMANDS, SPELLINGS } from './commands.ts';
 import { commandHelp, overview, PROGRAM } from './help.ts';
 import { didYouMean } from './nearest.ts';
 import { statusDone } from './output.ts';
@@ -57,7 +57,8 @@ function unknownCommand(name: string): number {
 
 /** Own rows only: "constructor" is no command. */
 function commandOf(name: string) {
-  return Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  const spelt = Object.hasOwn(SPELLINGS, name) ? (SPELLINGS[name] ?? name) : name;
+  return Object.hasOwn(COMMANDS, spelt) ? COMMANDS[spelt] : undefined;
 }
 
 function wholeHelp(): string {

@@ -4,7 +4,7 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { EspalierError } from '../errors.ts';
 import { CPU_KINDS, DEFAULT_KIND, PACKAGES } from '../runtime/testing/cpuDevices.ts';
 import { fixturePath, golden, type SampleGolden, samplePath } from '../testing/fixtures.ts';
@@ -51,9 +51,9 @@ describe('words', () => {
   });
 
   test('decimals', () => {
-    const given = ['0.7', '.5', '2', '1e-4'];
-    expect(given.map((text) => decimal(text, 'x'))).toEqual([0.7, 0.5, 2, 1e-4]);
-    for (const bad of ['-1', '1e3', 'Infinity', ''])
+    const given = ['0.7', '.5', '2', '1e-4', '1e3'];
+    expect(given.map((text) => decimal(text, 'x'))).toEqual([0.7, 0.5, 2, 1e-4, 1000]);
+    for (const bad of ['-1', 'e3', '1e999', 'Infinity', ''])
       expect(() => decimal(bad, 'x')).toThrow(UsageError);
   });
 
@@ -97,9 +97,15 @@ describe('bench', () => {
   };
 
   test('writes both variants, the gain, the settings and the device', async () => {
-    expect(
-      await bench([...SAMPLE, ...SHORT, '--remove', '1,3.attn', '--json', at('both.json')]),
-    ).toBe(0);
+    const words = ['--remove', '1,3.attn', '--dtype', 'q4', '--json', at('both.json')];
+    const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const code = await bench([...SAMPLE, ...SHORT, ...words]);
+    const said = stderr.mock.calls.map(([text]) => String(text)).join('');
+    stderr.mockRestore();
+    expect(code).toBe(0);
+    expect(said).toContain(
+      'pruned: The matrices of the blocks have 4 bits, rounded to the nearest',
+    );
     const report = json<BenchReport>('both.json');
     expect(report).toEqual({
       original: VARIANT,
@@ -114,6 +120,14 @@ describe('bench', () => {
         runs: 2,
         batch: 1,
         removed: [1, '3.attn'],
+        steps: [
+          expect.objectContaining({
+            step: 'quantise',
+            quantisation: expect.objectContaining({
+              settings: expect.objectContaining({ method: 'rtn', bits: 4 }),
+            }),
+          }),
+        ],
         interleaved: 'runs',
       }),
       device: {

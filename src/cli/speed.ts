@@ -5,7 +5,13 @@ import { PAPER_PROTOCOL, QUICK_PROTOCOL, type Stat, statOf } from '../analysis/s
 import type { UsedDevice } from '../contract/device.ts';
 import type { MeasureResult, SpeedSettings, VariantMeasure, Which } from '../contract/speed.ts';
 import { type ErrorReport, EspalierError } from '../errors.ts';
-import { type StepChoice, type StepRecord, stepRecords } from '../model/export/steps.ts';
+import {
+  quantisationOf,
+  type StepChoice,
+  type StepRecord,
+  stepRecords,
+} from '../model/export/steps.ts';
+import { quantisationInWords } from '../model/quantise/quantisationWords.ts';
 import { measureVariants } from '../speed/measure.ts';
 import type { Unit } from '../units.ts';
 import { UsageError } from './args.ts';
@@ -15,11 +21,16 @@ import { checkPlan, openForCommand, openVariants, withFolder } from './open.ts';
 import type { Options, Values } from './options.ts';
 import { checkJsonTarget, megabytes, note, showProgress, statusDone, writeJson } from './output.ts';
 import { COMMON_OPTIONS, FOLDER, PLAN_OPTIONS, RUN_OPTIONS } from './sharedOptions.ts';
-import { STEP_OPTIONS, stepsFor } from './steps.ts';
+import { PRECISIONS, roundedSteps, STEP_OPTIONS } from './steps.ts';
 
 const OPTIONS = {
   ...PLAN_OPTIONS,
-  ...STEP_OPTIONS,
+  dtype: {
+    ...STEP_OPTIONS.dtype,
+    help:
+      `precision of the export: ${PRECISIONS.join(', ')}; few bits are rounded to the nearest; ` +
+      'by default keep, that of the original',
+  },
   prompt: { type: 'text', value: 'text', help: 'prompt, in place of --prompt-tokens' },
   'prompt-tokens': {
     type: 'whole',
@@ -136,7 +147,7 @@ async function run(
   return withFolder(path, async (folder) => {
     const opened = await openForCommand(folder, values.model);
     checkPlan(opened, removed);
-    const steps = stepsFor(opened, values.dtype);
+    const steps = roundedSteps(opened, removed, values.dtype);
     const result = await measureVariants(
       { removed, steps, settings },
       await openVariants(opened, values, graphCapture),
@@ -150,6 +161,8 @@ async function run(
     const report = reportOf(result, opened.graphPath, removed, steps);
     writeJson(values.json, report);
     summarise(result);
+    const few = quantisationOf(steps);
+    if (few && result.pruned) note(`pruned: ${quantisationInWords(few.quantisation, few.dtype)}`);
     noteDevice(report.device.name, report.device.runtime);
     return report.errors ? 1 : 0;
   });

@@ -1,37 +1,102 @@
-// `--dtype`: the precision that an export is written in, as the steps that make it.
+// `--dtype`: the precisions that an export is written in.
 
+import { QUANTISE_DEFAULTS } from '../contract/quantiseDefaults.ts';
 import { EspalierError } from '../errors.ts';
 import {
   dtypeSteps,
   EXPORT_DTYPES,
   type ExportDtype,
+  isQuantisedDtype,
   type StepChoice,
   stepsObstacle,
 } from '../model/export/steps.ts';
 import type { OpenedModel } from '../model/open/open.ts';
+import type {
+  Quantisation,
+  QuantisedDtype,
+  QuantiseSettings,
+} from '../model/quantise/quantisation.ts';
+import type { Unit } from '../units.ts';
+import { UsageError } from './args.ts';
 import type { Options } from './options.ts';
 
-/** Of commands that write an export or measure what one would write. */
+/** A precision as `--dtype` names it; `keep` is that of the source. */
+export type Precision = 'keep' | ExportDtype;
+
+export const PRECISIONS = ['keep', ...(Object.keys(EXPORT_DTYPES) as ExportDtype[])] as const;
+
+/** Of commands that write an export. */
 export const STEP_OPTIONS = {
   dtype: {
-    type: 'choice',
-    value: 'type',
-    choices: Object.keys(EXPORT_DTYPES) as ExportDtype[],
-    help: 'precision of the export; by default that of the original',
+    type: 'text',
+    value: 'types',
+    help:
+      `precision of the export: ${PRECISIONS.join(', ')}, or several for one folder, such as ` +
+      'keep,q4; by default keep, that of the original',
   },
 } as const satisfies Options;
 
+/** The precisions of `--dtype`, each once, in their order. @throws UsageError */
+export function precisionsOf(text: string | undefined): Precision[] {
+  const words = (text ?? 'keep').split(',').map((word) => word.trim());
+  const found = words.map((word) => {
+    const precision = PRECISIONS.find((one) => one === word);
+    if (precision) return precision;
+    throw new UsageError(
+      `--dtype is one of ${PRECISIONS.join(', ')}, or several with commas between them; not ` +
+        `"${word}".`,
+    );
+  });
+  const twice = found.find((one, k) => found.indexOf(one) < k);
+  if (twice) throw new UsageError(`--dtype names ${twice} twice.`);
+  return found;
+}
+
+/** Those that take a quantisation. */
+export function quantisedAmong(precisions: readonly Precision[]): QuantisedDtype[] {
+  return precisions.filter(
+    (precision): precision is QuantisedDtype => precision !== 'keep' && isQuantisedDtype(precision),
+  );
+}
+
+/** The steps of one precision. @param quantisation of those that take one */
+export function precisionSteps(
+  precision: Precision,
+  quantisation: Quantisation | null = null,
+): StepChoice[] {
+  return dtypeSteps(precision === 'keep' ? null : precision, quantisation);
+}
+
 /**
- * The steps that `--dtype` asks for.
+ * Sees that a graph can be written so.
  * @throws EspalierError `bad-input` for a precision that the graph has already, or cannot take
  */
-export function stepsFor({ summary }: OpenedModel, dtype: ExportDtype | undefined): StepChoice[] {
-  const steps = dtypeSteps(dtype ?? null);
+export function requireSteps({ summary }: OpenedModel, steps: readonly StepChoice[]): void {
   const why = stepsObstacle(summary.dtype, steps);
-  if (why === null) return steps;
+  if (why === null) return;
   throw new EspalierError(
     'bad-input',
     why,
-    'Leave --dtype out, or name the float32 graph with --model.',
+    'Leave this precision out of --dtype, or name the float32 graph with --model.',
   );
+}
+
+/**
+ * The steps of one precision with nothing computed for it: few bits are rounded to the nearest.
+ * @throws UsageError for several precisions; EspalierError as `requireSteps`
+ */
+export function roundedSteps(
+  opened: OpenedModel,
+  removed: readonly Unit[],
+  text: string | undefined,
+): StepChoice[] {
+  const [precision = 'keep', another] = precisionsOf(text);
+  if (another) throw new UsageError(`--dtype takes one precision here, not "${text}".`);
+  const settings: QuantiseSettings = { ...QUANTISE_DEFAULTS, bits: precision === 'q8' ? 8 : 4 };
+  const steps = precisionSteps(precision, {
+    ...{ id: '', removed, healing: null, settings, forms: {}, computed: [] },
+    record: { text: null, mixed: null, measured: [] },
+  });
+  requireSteps(opened, steps);
+  return steps;
 }

@@ -27,7 +27,9 @@ export interface WriteRequest {
   removed: readonly Unit[];
   /** What the export does after the removal. */
   steps: readonly StepChoice[];
-  /** Further precisions of the model. */
+  /** Steps of further precisions that are written into the same folder. */
+  also?: readonly (readonly StepChoice[])[];
+  /** Further precisions of the model that the source has. */
   others: readonly OpenedModel[];
   /** Folder to write, new or empty. */
   out: string;
@@ -54,10 +56,10 @@ const VERDICTS: Readonly<Record<Verification['status'], string>> = {
 
 /** @throws EspalierError of the files; a failed check is part of the verification */
 export async function writeExport(
-  { opened, removed, steps, others, out }: WriteRequest,
+  { opened, removed, steps, also = [], others, out }: WriteRequest,
   values: RunValues,
 ): Promise<Written> {
-  const manifest = await exportManifest(opened, removed, { app: VERSION, steps, others });
+  const manifest = await exportManifest(opened, removed, { app: VERSION, steps, also, others });
   await writeFolder(out, manifest.files, opened.folder, (done, total) =>
     status(`write ${megabytes(done)} of ${megabytes(total)}`),
   );
@@ -65,20 +67,25 @@ export async function writeExport(
 
   // Spread token ids: verification needs any text, and a folder may have no tokenizer.
   const window = spreadIds(VERIFY_TOKENS, opened.summary.vocabSize);
-  const { nll, nllObstacle, noNumbers, engine } = await likelihood(
-    { opened, removed, steps },
-    window,
-    values,
-  );
-  const expected = { window, numBlocks: blocksLeft(opened.summary.numBlocks, removed), steps };
+  const all = await likelihoods(opened, removed, [steps, ...also], window, values);
+  const { engine } = all;
+  const [likelihood = all.none, ...further] = all.found;
+  const numBlocks = blocksLeft(opened.summary.numBlocks, removed);
   const [verification, summary] = await withFolder(out, async (written) => [
     await verifyPrecisions(
-      { opened, others, graph: manifest.graph, likelihood: { nll, nllObstacle, noNumbers } },
-      (graph, source, found) =>
+      {
+        ...{ opened, others, graph: manifest.graph, likelihood },
+        further: manifest.also.map(({ graph }, k) => ({
+          graph,
+          steps: also[k] ?? [],
+          likelihood: further[k] ?? all.none,
+        })),
+      },
+      (graph, source, found, own = steps) =>
         verifyExport(
           written,
           graph,
-          { ...expected, ...found, source: { opened: source, removed } },
+          { window, numBlocks, steps: own, ...found, source: { opened: source, removed } },
           engine,
         ),
     ),
@@ -112,9 +119,12 @@ export function printChecks({ out, files, verification }: Written, numBlocks: nu
     process.stdout.write(`  ${check.ok ? 'ok    ' : wrong} ${check.name}: ${check.detail}\n`);
 }
 
-/** Notes on what was written, and the exit code. */
-export function concluded({ out, leftOut, remarks, verification }: Written): number {
-  for (const remark of remarks) note(remark);
+/** Notes on what was written, and the exit code. @param said notes of the command so far */
+export function concluded(
+  { out, leftOut, remarks, verification }: Written,
+  said: readonly string[] = [],
+): number {
+  for (const remark of remarks) if (!said.includes(remark)) note(remark);
   if (leftOut.length > 0)
     note(`Left out, because the pruned model does not use them: ${leftOut.join(', ')}.`);
   if (verification.status !== 'failed') return 0;
@@ -123,20 +133,27 @@ export function concluded({ out, leftOut, remarks, verification }: Written): num
   return 1;
 }
 
-interface Expected {
-  nll: Float32Array | null;
+type Likelihood = Pick<ExpectedNll, 'nll' | 'nllObstacle' | 'noNumbers'>;
+
+interface Likelihoods {
+  /** Of each precision, in their order; empty where the model cannot be scored. */
+  found: Likelihood[];
+  /** What is known of a precision without one. */
+  none: Likelihood;
   engine: Engine;
 }
 
 /**
- * The studio's own NLL per token of the plan, with the engine for verification; a model that cannot
- * be scored is verified without it, with a note.
+ * The studio's own NLL per token of every precision of the plan, with the engine for verification;
+ * a model that cannot be scored is verified without it, with a note.
  */
-async function likelihood(
-  { opened, removed, steps }: Pick<WriteRequest, 'opened' | 'removed' | 'steps'>,
+async function likelihoods(
+  opened: OpenedModel,
+  removed: readonly Unit[],
+  precisions: readonly (readonly StepChoice[])[],
   window: readonly number[],
   values: RunValues,
-): Promise<Pick<ExpectedNll, 'nllObstacle' | 'noNumbers'> & Expected> {
+): Promise<Likelihoods> {
   let nllObstacle: string | undefined;
   if (opened.summary.canScore) {
     let routed: RoutedSession | null = null;
@@ -144,11 +161,15 @@ async function likelihood(
       routed = await openSession(opened, values);
       const { session, engine } = routed;
       for (const text of routed.notes) note(text);
-      const nll = await expectedNll(session, opened, { removed, steps }, window);
-      const noNumbers = await noNumbersOf(session, nll, window);
-      if (noNumbers) note(`There are no numbers to verify the export by: ${noNumbers}.`);
+      const found: Likelihood[] = [];
+      for (const steps of precisions) {
+        const nll = await expectedNll(session, opened, { removed, steps }, window);
+        const noNumbers = await noNumbersOf(session, nll, window);
+        if (noNumbers) note(`There are no numbers to verify the export by: ${noNumbers}.`);
+        found.push({ nll, noNumbers });
+      }
       await session.dispose();
-      return { nll, noNumbers, engine };
+      return { found, none: { nll: null }, engine };
     } catch (error) {
       const { message, detail } = toReport(error);
       note(`The likelihood is not compared: ${message} ${detail}`);
@@ -158,5 +179,6 @@ async function likelihood(
       await routed?.engine.dispose().catch(() => {});
     }
   }
-  return { nll: null, ...(nllObstacle ? { nllObstacle } : {}), engine: await openEngine(values) };
+  const none = { nll: null, ...(nllObstacle ? { nllObstacle } : {}) };
+  return { found: [], none, engine: await openEngine(values) };
 }

@@ -27,6 +27,8 @@ export interface ExportRequest {
   study?: StudyRecord;
   /** What is done after the removal: nothing by default. */
   steps?: readonly StepChoice[];
+  /** Further precisions that are made of the open graph: the steps of each. */
+  also?: readonly (readonly StepChoice[])[];
   /** Every precision of the model that the folder has loses the units, not the open one alone. */
   allGraphs?: boolean;
 }

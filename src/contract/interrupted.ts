@@ -2,6 +2,7 @@
 
 import type { UsedDevice } from './device.ts';
 import type { HealRequest } from './heal.ts';
+import type { QuantiseRequest } from './quantise.ts';
 import type { ScoreSettings } from './score.ts';
 import type { SearchParameters } from './search.ts';
 
@@ -18,7 +19,8 @@ export type ResumableWork =
       request: HealRequest;
       /** Names of its texts that were too long to be stored: they must be given again. */
       missing: string[];
-    };
+    }
+  | { job: 'quantise'; request: QuantiseRequest; missing: string[] };
 
 /**
  * A long job that was interrupted; it is resumed when it is started with the same settings.
@@ -26,7 +28,7 @@ export type ResumableWork =
 export type Interrupted = ResumableWork & {
   key: string;
   device: UsedDevice;
-  /** Block evaluations or training steps done, of all. */
+  /** Block evaluations, training steps or matrices done, of all. */
   done: number;
   total: number;
   /** ms since 1970. */

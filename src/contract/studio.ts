@@ -5,6 +5,7 @@ import type { Identity } from '../model/export/identity.ts';
 import type { StepChoice } from '../model/export/steps.ts';
 import type { Healing } from '../model/healing/healing.ts';
 import type { WrittenSizes } from '../model/open/size.ts';
+import type { Quantisation } from '../model/quantise/quantisation.ts';
 import type { Unit } from '../units.ts';
 import type { SourceResult } from './criteria.ts';
 import type { BrowserDeviceKind, DeviceChoice, DeviceReport } from './device.ts';
@@ -29,6 +30,13 @@ import type { Methods } from './methods.ts';
 import type { OpenRequest, OpenResult } from './open.ts';
 import type { PlanResult } from './plan.ts';
 import type { Progress } from './progress.ts';
+import type {
+  QuantisationShelf,
+  QuantiseEstimate,
+  QuantiseEvent,
+  QuantiseOutcome,
+  QuantiseRequest,
+} from './quantise.ts';
 import type { RunTimes, RunTimesRequest } from './runTimes.ts';
 import type {
   MemoryEstimate,
@@ -87,7 +95,38 @@ export interface HealingApi {
   forgetHealingsOf(model: string | null): Promise<HealingShelf>;
 }
 
-export interface StudioApi extends HealingApi {
+/** Its calls that quantise. */
+export interface QuantiseApi {
+  /**
+   * Every matrix with the form that the settings give it, bytes and memory; reads no weights.
+   * Whatever else needs the engine ends it at once.
+   * @throws EspalierError `cancelled` then, and while a job runs; `bad-input` for settings that
+   *   exclude each other and a model in which nothing can be quantised; `unsupported-graph`
+   */
+  estimateQuantise(request: QuantiseRequest): Promise<QuantiseEstimate>;
+  /**
+   * Chooses the forms, computes what GPTQ computes, measures by the bytes that an export writes,
+   * and keeps what comes of it.
+   * @throws EspalierError as the estimate; `tokenizer` and `bad-input` for texts; of the engine
+   */
+  quantise(
+    request: QuantiseRequest,
+    onEvent: (event: QuantiseEvent) => void,
+  ): Promise<QuantiseOutcome>;
+  /** The quantisations of the open model. */
+  quantisations(): Promise<QuantisationShelf>;
+  /** One with what GPTQ computed. @throws EspalierError `bad-input` where it is not there. */
+  quantisation(id: string): Promise<Quantisation>;
+  /** Erases one, or all of the open model. */
+  forgetQuantisation(id: string | null): Promise<QuantisationShelf>;
+  /**
+   * Erases those of another model, or of all models together.
+   * @param model its graph and weights hashes, separated by a blank
+   */
+  forgetQuantisationsOf(model: string | null): Promise<QuantisationShelf>;
+}
+
+export interface StudioApi extends HealingApi, QuantiseApi {
   /**
    * Reads structure only. Replaces the model that was open, unless it fails: then the old one
    * stays.
@@ -140,11 +179,14 @@ export interface StudioApi extends HealingApi {
    * PPL with the units removed, on the windows of the last `score` or `useWindows`. A newer call
    * cancels an older one.
    * @param healing id of a healing of this plan: then with the weights that it has changed
+   * @param quantised id of a quantisation of this plan and healing: then by the bytes that an
+   *   export with it writes
    */
   plan(
     removed: Unit[],
     onEvent: (progress: Progress) => void,
     healing?: string,
+    quantised?: string,
   ): Promise<PlanResult>;
   /**
    * Leave-one-out over the sublayers, on the windows of the last score or useWindows, or
@@ -169,7 +211,7 @@ export interface StudioApi extends HealingApi {
    * @throws EspalierError as `score`.
    */
   search(request: SearchRequest, onEvent: (event: SearchEvent) => void): Promise<SearchResult>;
-  /** Pauses the running search or training between two runs, or lets it continue. */
+  /** Pauses the running search, training or quantisation between two runs, or lets it continue. */
   pause(on: boolean): Promise<void>;
   /**
    * Perplexity of original and plan on another text; when it is cancelled, events have reported the
@@ -227,6 +269,12 @@ export const METHODS = {
   saveAdapter: {},
   forgetHealing: {},
   forgetHealingsOf: {},
+  estimateQuantise: { job: true },
+  quantise: { job: true },
+  quantisations: {},
+  quantisation: {},
+  forgetQuantisation: {},
+  forgetQuantisationsOf: {},
   evaluate: { job: true },
   countTokens: {},
   interrupted: {},

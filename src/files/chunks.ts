@@ -2,7 +2,7 @@
 
 import { EspalierError, throwIfCancelled } from '../errors.ts';
 import { manifestSource } from '../model/export/folder.ts';
-import type { ManifestFile } from '../model/export/manifest.ts';
+import type { ManifestFile } from '../model/export/graphFiles.ts';
 import { rangesOf } from '../onnx/bytes.ts';
 import type { Folder } from '../onnx/source.ts';
 

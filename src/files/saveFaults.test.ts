@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { EspalierError, toReport } from '../errors.ts';
-import type { ManifestFile } from '../model/export/manifest.ts';
+import type { ManifestFile } from '../model/export/graphFiles.ts';
 import type { Folder } from '../onnx/source.ts';
 import type { WriteJob } from './chunks.ts';
 import { fileFolder } from './folder.ts';

@@ -4,7 +4,7 @@
 import { makeZip } from 'client-zip';
 import { unzip } from 'unzipit';
 import { describe, expect, it } from 'vitest';
-import type { ManifestFile } from '../model/export/manifest.ts';
+import type { ManifestFile } from '../model/export/graphFiles.ts';
 import type { Folder } from '../onnx/source.ts';
 import { chunkBytes, chunksOf, safeOrder, type WriteJob } from './chunks.ts';
 import { fileFolder } from './folder.ts';

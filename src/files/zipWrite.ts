@@ -1,6 +1,6 @@
 // Produces a zip chunk by chunk: stored entries, Zip64 where needed, checksums after the bytes.
 
-import type { ManifestFile } from '../model/export/manifest.ts';
+import type { ManifestFile } from '../model/export/graphFiles.ts';
 import {
   type Chunk,
   checkPaths,

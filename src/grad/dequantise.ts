@@ -210,7 +210,7 @@ function matrixOnHost(b: Builder, node: Node, { recipes }: Weights): string {
     const [matrix] = sources;
     const bytes = sources.flatMap((source) => (source ? [source.data] : []));
     if (!matrix || bytes.length < sources.length) return null;
-    const data = derive('blockwise-to-float32', bytes, matrix.name, parameters);
+    const data = derive('blockwise-to-floats', bytes, matrix.name, parameters);
     return { name: matrix.name, type, dims, byteLength: data.length, data };
   };
   recipes.set(name, { type, make });

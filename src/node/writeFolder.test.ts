@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { EspalierError } from '../errors.ts';
-import type { ManifestFile } from '../model/export/manifest.ts';
+import type { ManifestFile } from '../model/export/graphFiles.ts';
 import type { ByteSource, Folder } from '../onnx/source.ts';
 import { writeFolder } from './writeFolder.ts';
 

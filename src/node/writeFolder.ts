@@ -7,7 +7,7 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, rmdir } from 'node:f
 import { basename, dirname, join, resolve } from 'node:path';
 import { EspalierError } from '../errors.ts';
 import { manifestSource } from '../model/export/folder.ts';
-import type { ManifestFile } from '../model/export/manifest.ts';
+import type { ManifestFile } from '../model/export/graphFiles.ts';
 import type { Folder } from '../onnx/source.ts';
 import { fsError } from './fsError.ts';
 

@@ -32,6 +32,9 @@ import { makeModelActions } from './open/actions.ts';
 import { makeDropActions } from './open/dropActions.ts';
 import { makePlanActions } from './plan/actions.ts';
 import { endsLocked } from './plan/locks.ts';
+import { makeQuantiseActions } from './quantise/actions.ts';
+import { quantiseObstacle } from './quantise/selectors.ts';
+import { makeQuantiseShelfActions } from './quantise/shelfActions.ts';
 import { makeRecentActions } from './recents/actions.ts';
 import { makeScoreActions } from './score/actions.ts';
 import { canScore } from './score/selectors.ts';
@@ -72,6 +75,8 @@ const MAKERS = [
   makeHealActions,
   makeHealShelfActions,
   makeRefitActions,
+  makeQuantiseActions,
+  makeQuantiseShelfActions,
   makeDraftActions,
   makeInteropActions,
   makeResumeActions,
@@ -190,12 +195,14 @@ const TABLE = [
   },
   {
     id: 'pause',
-    label: 'Pause or continue the search or the healing',
+    label: 'Pause or continue the search, the healing or the quantisation',
     keys: ['h'],
-    enabled: (state) => state.search.running || state.heal.running !== null,
-    run(actions, state) {
-      if (state.search.running) actions.pauseSearch(!state.search.paused);
-      else actions.pauseHealing(!state.heal.paused);
+    enabled: ({ search, heal, quantise }) =>
+      search.running || heal.running !== null || quantise.running !== null,
+    run(actions, { search, heal, quantise }) {
+      if (search.running) actions.pauseSearch(!search.paused);
+      else if (heal.running) actions.pauseHealing(!heal.paused);
+      else actions.pauseQuantise(!quantise.paused);
     },
   },
   {
@@ -204,6 +211,13 @@ const TABLE = [
     keys: ['Shift+l'],
     enabled: ({ heal: { running } }) => running !== null && !running.stopping,
     run: (actions) => actions.stopHealing(),
+  },
+  {
+    id: 'quantise',
+    label: 'Quantise the plan',
+    keys: ['q'],
+    enabled: (state) => quantiseObstacle(state) === null,
+    run: (actions) => void actions.quantise(),
   },
   {
     id: 'evaluate',

@@ -2,6 +2,7 @@
 
 import { inBrowser } from '../contract/device.ts';
 import type { HealRequest } from '../contract/heal.ts';
+import type { QuantiseRequest } from '../contract/quantise.ts';
 import type { ScoreSettings } from '../contract/score.ts';
 import type { Unit } from '../units.ts';
 import type { StudioState } from './state.ts';
@@ -24,14 +25,34 @@ const healKeys = new WeakMap<HealRequest, string>();
 /** A healing as a key: equal keys, equal healings. Device and budget decide how, not what. */
 export function healKey(request: HealRequest): string {
   const { removed, data, methods } = request;
-  const brief = <T extends object | null>(one: T) =>
-    one && 'text' in one ? { ...one, text: digest(String(one.text)) } : one;
   const key =
     healKeys.get(request) ??
     JSON.stringify([removed, methods, data.heldOut, brief(data.text), brief(data.foreign)]);
   healKeys.set(request, key);
   return key;
 }
+
+const quantiseKeys = new WeakMap<QuantiseRequest, string>();
+
+/** A quantisation as a key: equal keys, equal bytes and measures. */
+export function quantiseKey(request: QuantiseRequest): string {
+  const { removed, healing = null, dtype, settings, forms, mixed, data, windows } = request;
+  const texts = [brief(data.calibration), brief(data.heldOut)];
+  const sorted = Object.entries(forms).sort(([a], [b]) => (a < b ? -1 : 1));
+  const named = Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
+  const key =
+    quantiseKeys.get(request) ??
+    JSON.stringify([
+      ...[removed, healing, dtype, named, sorted, mixed, data.samples, data.length, texts],
+      windows && digest(JSON.stringify(windows.windows)),
+    ]);
+  quantiseKeys.set(request, key);
+  return key;
+}
+
+/** A text in keys by its digest. */
+const brief = <T extends object | null>(one: T) =>
+  one && 'text' in one ? { ...one, text: digest(String(one.text)) } : one;
 
 /** Stands for a text in keys, which are stored: its length and a hash of 53 bits (cyrb53). */
 function digest(text: string): string {
@@ -80,5 +101,11 @@ export function prunedKey(state: StudioState): string | null {
 }
 
 /** Key of a plan that was measured on the windows of a curve. */
-export const planKey = (curveId: number, removed: readonly Unit[], healing?: string) =>
-  `${curveId}|${removed.join(',')}${healing ? `|${healing}` : ''}`;
+export const planKey = (
+  curveId: number,
+  removed: readonly Unit[],
+  healing?: string,
+  quantised?: string,
+) => [curveId, removed.join(','), healing, quantised && `q:${quantised}`].filter(isThere).join('|');
+
+const isThere = (part: unknown) => part !== undefined;

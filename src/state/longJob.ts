@@ -1,12 +1,12 @@
 // The long job that runs, as the title of the page and a notification report it, and the
 // interrupted ones that are offered.
 
-import type { HealRequest } from '../contract/heal.ts';
 import type { Interrupted, ResumableWork } from '../contract/interrupted.ts';
 import { healRequest } from './heal/selectors.ts';
 import { engineJob } from './jobs.ts';
-import { curveSettings, healKey, settingsKey } from './keys.ts';
+import { curveSettings, healKey, quantiseKey, settingsKey } from './keys.ts';
 import { derive } from './memo.ts';
+import { quantiseRequest } from './quantise/selectors.ts';
 import { type EngineJob, type ErrorPlace, JOBS, type Share, type StudioState } from './state.ts';
 
 /** How a job ended that has just given up the engine, for a notification. */
@@ -32,7 +32,8 @@ export function percent({ done, total }: Share): number {
   return done > 0 ? Math.max(1, Math.min(99, Math.floor((100 * done) / Math.max(1, total)))) : 0;
 }
 
-type Asked = Omit<Extract<ResumableWork, { settings: unknown }>, 'job'> | { request: HealRequest };
+/** Of healings and quantisations, what they are resumed by as a key. */
+type Asked = Omit<Extract<ResumableWork, { settings: unknown }>, 'job'> | { key: string };
 
 /** What each resumable job would be asked with, if it were started again. */
 const ASKED: Record<Interrupted['job'], (state: StudioState) => Asked | null> = {
@@ -46,12 +47,22 @@ const ASKED: Record<Interrupted['job'], (state: StudioState) => Asked | null> = 
   },
   heal(state) {
     const request = healRequest(state);
-    return request && { request };
+    return request && { key: healKey(request) };
+  },
+  quantise(state) {
+    const request = quantiseRequest(state);
+    return request && { key: quantiseKey(request) };
   },
 };
 
+/** The same of an interrupted one. */
+function askedOf(one: Interrupted): Asked {
+  if (one.job === 'heal') return { key: healKey(one.request) };
+  return one.job === 'quantise' ? { key: quantiseKey(one.request) } : one;
+}
+
 function keyOf(asked: Asked): string {
-  if ('request' in asked) return healKey(asked.request);
+  if (!('settings' in asked)) return asked.key;
   const { settings, search } = asked;
   return (
     settingsKey(settings) +
@@ -68,7 +79,10 @@ export function interruptedAt(state: StudioState, place: ErrorPlace): Interrupte
   const asked = checkpoint && ASKED[checkpoint](state);
   if (!asked) return null;
   const key = keyOf(asked);
-  return state.interrupted.jobs.find((one) => one.job === checkpoint && keyOf(one) === key) ?? null;
+  return (
+    state.interrupted.jobs.find((one) => one.job === checkpoint && keyOf(askedOf(one)) === key) ??
+    null
+  );
 }
 
 const RESUMABLE: readonly ErrorPlace[] = Object.values(JOBS)

@@ -9,6 +9,7 @@ import { makeContext } from './context.ts';
 import { engineJob } from './jobs.ts';
 import { effectKey } from './keys.ts';
 import type { OpenModel } from './open/state.ts';
+import { quantiseRequest } from './quantise/selectors.ts';
 import { type Run, runJob } from './runJob.ts';
 import { afterOpening, type EngineJob, firstState, JOBS, type StudioState } from './state.ts';
 import { aWhile, noDisk, scored, setUp, until } from './testing/setUp.ts';
@@ -255,6 +256,12 @@ const RUNNING: Record<EngineJob, (state: StudioState) => Partial<StudioState>> =
       },
     },
   }),
+  quantise: (state) => ({
+    quantise: {
+      ...state.quantise,
+      running: { request: quantiseRequest(state)!, sensitivities: new Map(), notes: [] },
+    },
+  }),
   forms: ({ export: slice }) => ({
     export: { ...slice, forms: { ...slice.forms, running: true } },
   }),
@@ -292,6 +299,7 @@ const START: Record<EngineJob, (page: Page) => unknown> = {
     actions.setRemoved([3]);
     return actions.heal();
   },
+  quantise: ({ actions }) => actions.quantise(),
   async forms({ actions, get, store }) {
     actions.setRemoved([3]);
     await actions.heal();
@@ -312,6 +320,7 @@ const resultsOf = (state: StudioState) => ({
   search: { ...state.search, form: null },
   evaluate: { ...state.evaluate, form: null },
   heal: { ...state.heal, form: null, shelf: null },
+  quantise: { ...state.quantise, form: null, shelf: null },
   export: state.export,
   effect: state.effect,
   errors: state.errors,
@@ -321,8 +330,12 @@ describe.each(Object.keys(START) as EngineJob[])('%s under way', (job) => {
   it('leaves nothing in the state of another model', async () => {
     const page = await scored({}, { stepMs: 2 });
     const { get, actions, store } = page;
+    // Some take no longer than the wait between two looks.
+    const begun = new Promise<void>((resolve) => {
+      store.state.subscribe((state) => engineJob(state) === job && resolve());
+    });
     const run = START[job](page);
-    await until(() => engineJob(get()) === job);
+    await begun;
     const opening = actions.openSource({ kind: 'files', name: 'another', files: [] });
     // Asked where the job cannot be resumed.
     expect(get().model.asking !== null).toBe(JOBS[job].isLostOnLeaving);

@@ -20,6 +20,7 @@ import type { AnyPart } from './kept/part.ts';
 import { KEPT } from './kept/state.ts';
 import { MODEL } from './open/state.ts';
 import { PLAN } from './plan/state.ts';
+import { QUANTISE } from './quantise/state.ts';
 import { RECENTS } from './recents/state.ts';
 import { SCORE } from './score/state.ts';
 import { SEARCH } from './search/state.ts';
@@ -43,6 +44,7 @@ const SLICES = {
   search: SEARCH,
   estimate: ESTIMATE,
   heal: HEAL,
+  quantise: QUANTISE,
   evaluate: EVALUATE,
   drafts: DRAFTS,
   interop: INTEROP,
@@ -211,6 +213,19 @@ export const JOBS = {
     again: { command: 'heal', label: 'Heal again' },
     takesLessMemory: true,
     checkpoint: 'heal',
+    isLostOnLeaving: false,
+  },
+  quantise: {
+    title: 'Quantising',
+    name: 'the quantisation',
+    busy: 'A plan is being quantised.',
+    place: 'quantise',
+    runs: ({ quantise }) => quantise.running !== null,
+    progress: ({ quantise }) => quantise.progress,
+    share: ({ quantise }) => shareOf(quantise.progress),
+    again: { command: 'quantise', label: 'Quantise again' },
+    takesLessMemory: true,
+    checkpoint: 'quantise',
     isLostOnLeaving: false,
   },
   forms: {

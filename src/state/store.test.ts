@@ -502,6 +502,7 @@ describe('commands', () => {
       'compare-criteria',
       'stability',
       'search',
+      'quantise',
       'evaluate',
       'lock-ends',
       'settings',

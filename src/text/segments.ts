@@ -3,6 +3,8 @@
 import { EspalierError } from '../errors.ts';
 
 export interface SegmentRequest {
+  /** What messages call the text. */
+  name?: string;
   /** Token ids of the whole text, without special tokens. */
   ids: readonly number[];
   /** Tokens per segment, BOS included. */
@@ -36,7 +38,14 @@ export interface Segments {
  * @source docs/numerics.md, evaluation; strides as in Hugging Face, "Perplexity of fixed-length
  *   models"
  */
-export function cutSegments({ ids, segment, stride, bos, maxSegments }: SegmentRequest): Segments {
+export function cutSegments({
+  name = 'The text',
+  ids,
+  segment,
+  stride,
+  bos,
+  maxSegments,
+}: SegmentRequest): Segments {
   requireInteger(segment, 'The segment length', 2);
   if (stride !== null) requireInteger(stride, 'The stride', 1);
   if (maxSegments !== null) requireInteger(maxSegments, 'The number of segments', 1);
@@ -51,7 +60,7 @@ export function cutSegments({ ids, segment, stride, bos, maxSegments }: SegmentR
   if (ids.length < content)
     throw new EspalierError(
       'bad-input',
-      `The text is too short: it has ${ids.length} tokens, one segment needs ${content}.`,
+      `${name} is too short: it has ${ids.length} tokens, one segment needs ${content}.`,
       'Use a longer text or shorter segments.',
     );
   const overlap = stride === null || stride === segment ? null : stride;

@@ -3,6 +3,8 @@
 import { EspalierError } from '../errors.ts';
 
 export interface WindowRequest {
+  /** What messages call the text. */
+  name?: string;
   /** Token ids of the whole text, without special tokens. */
   ids: readonly number[];
   /** Number of windows S. */
@@ -77,6 +79,7 @@ function randomStarts(n: number, length: number, samples: number, random: () => 
  *   length are invalid.
  */
 export function sampleWindows({
+  name = 'The text',
   ids,
   samples,
   length,
@@ -91,7 +94,7 @@ export function sampleWindows({
   if (ids.length < content)
     throw new EspalierError(
       'bad-input',
-      `The text is too short: it has ${ids.length} tokens, one window needs ${content}.`,
+      `${name} is too short: it has ${ids.length} tokens, one window needs ${content}.`,
       'Use a longer text or shorter windows.',
     );
   const starts =

@@ -27,6 +27,9 @@ const GeneratePanel = lazy(async () => ({
 const HealPanel = lazy(async () => ({
   default: (await import('./heal/HealPanel.tsx')).HealPanel,
 }));
+const QuantisePanel = lazy(async () => ({
+  default: (await import('./quantise/QuantisePanel.tsx')).QuantisePanel,
+}));
 const SearchPanel = lazy(async () => ({
   default: (await import('./search/SearchPanel.tsx')).SearchPanel,
 }));
@@ -69,6 +72,7 @@ const PANELS: readonly PanelSpec[] = [
   { id: 'search', place: 'compare', Panel: SearchPanel, shown: canScore },
   { id: 'stability', place: 'compare', Panel: StabilityPanel, shown: canScore },
   { id: 'heal', place: 'heal', Panel: HealPanel },
+  { id: 'quantise', place: 'quantise', Panel: QuantisePanel },
   { id: 'evaluate', place: 'quality', Panel: EvaluatePanel, shown: canScore },
   { id: 'generate', place: 'quality', Panel: GeneratePanel },
   { id: 'speed', place: 'speed', Panel: SpeedPanel },

@@ -189,6 +189,7 @@ export const INTERRUPTED = {
     search: 'The search',
     taylor: 'The Taylor criterion',
     heal: 'Healing',
+    quantise: 'Quantising',
   },
   was: (name: string, percent: number, ago: string) =>
     `${name} was interrupted at ${percent} %, ${ago}.`,

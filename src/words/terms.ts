@@ -243,6 +243,49 @@ export const TERMS = {
       'Training on a text lowers the perplexity on its kin even without pruning: only what the ' +
       'healed model gains beyond that is healing.',
   },
+  quantisation: {
+    name: 'Quantisation',
+    explanation:
+      'Storing weights as small whole numbers with a scale for each block of inputs. In 4 bits a ' +
+      'matrix takes about a sixth of its float32 bytes; every weight is then a little off.',
+  },
+  blockSize: {
+    name: 'Block size',
+    explanation:
+      'So many inputs of an output share one scale and one zero point. Smaller blocks are more ' +
+      'exact and take more bytes. 32 is usual on the web; the paper has 128.',
+  },
+  zeroPoint: {
+    name: 'Zero point',
+    explanation:
+      'The stored number that stands for 0. With one for each block, the values that can be ' +
+      'written need not lie evenly around 0; without, the quantisation is symmetric.',
+  },
+  hqq: {
+    name: 'HQQ',
+    explanation:
+      'Half-quadratic quantisation: moves the zero points so that rounding errors are small, ' +
+      'without letting a few large weights decide (Badri and Shaji, 2023). Needs no text.',
+  },
+  gptq: {
+    name: 'GPTQ',
+    explanation:
+      'Rounds a matrix column by column and makes up for each error in the columns that follow, ' +
+      'by second-order statistics of a text (Frantar et al., 2022).',
+  },
+  sensitivity: {
+    name: 'Sensitivity of a matrix',
+    explanation:
+      'The KL divergence from the model as it is to the model with this matrix alone in few bits, ' +
+      'in nats per token: in 4, or in the 8 that were chosen for it. High means that the matrix is ' +
+      'better kept in more bits.',
+  },
+  mixedPrecision: {
+    name: 'Mixed precision',
+    explanation:
+      'Different matrices in different numbers of bits: 4 for most, 8 or floats where 4 cost most ' +
+      'per byte that is saved.',
+  },
   protocol: {
     name: 'Protocol',
     explanation:

@@ -1,4 +1,4 @@
-// What the choice of a text says, for scoring, for evaluation and for healing.
+// What the choice of a text says, for scoring, evaluation, healing and quantising.
 
 export const TEXTS = {
   legend: 'Text',
@@ -30,6 +30,18 @@ export const TEXTS = {
     label: 'Another text to measure on',
     placeholder: 'A few hundred words of another kind',
     note: 'It tells whether the model got better in general or only on texts like the first one.',
+  },
+  quantising: {
+    label: 'Calibration text',
+    placeholder: 'A few thousand words',
+    note:
+      'GPTQ and sensitivities are taken from it, and the loss is measured on its windows. The ' +
+      'more like what the model is for, the better.',
+  },
+  quantisingHeldOut: {
+    label: 'Another text to measure on',
+    placeholder: 'A few hundred words or more',
+    note: 'What few bits cost on a text that nothing was chosen by.',
   },
 } as const;
 

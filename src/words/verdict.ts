@@ -66,6 +66,7 @@ export const VERDICT = {
   fewer: (k: number, share: number) => `Try fewer blocks: without ${k} it is ${rise(share)}`,
   fewerUnknown: 'Try fewer blocks.',
   heal: 'Heal it',
+  quantise: 'Quantise it with more bits, or by another method',
   export: 'Export it',
   nextWords: 'Next:',
   better: (by: string, ppl: string, own: string) =>

@@ -1,7 +1,15 @@
 // The workspaces of the page by the names that the address, the commands and the panels use.
 
 /** In the order of their tabs: the order of the work. */
-export const WORKSPACES = ['choose', 'compare', 'heal', 'quality', 'speed', 'variants'] as const;
+export const WORKSPACES = [
+  'choose',
+  'compare',
+  'heal',
+  'quantise',
+  'quality',
+  'speed',
+  'variants',
+] as const;
 
 export type WorkspaceId = (typeof WORKSPACES)[number];
 

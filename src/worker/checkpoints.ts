@@ -1,8 +1,9 @@
 // The checkpoints of long jobs in this browser: which belongs to which model, windows, device and
 // settings, and which of these jobs no tab is running.
 
-import type { HealData, HealRequest, HealText } from '../contract/heal.ts';
+import type { HealRequest } from '../contract/heal.ts';
 import type { Interrupted, ResumableWork } from '../contract/interrupted.ts';
+import type { QuantiseRequest } from '../contract/quantise.ts';
 import { type JobShelf, makeJobShelf } from '../files/checkpoints.ts';
 import type { Identity } from '../model/export/identity.ts';
 import type { Checkpoint, CheckpointStore } from '../runtime/checkpoint/checkpoint.ts';
@@ -17,6 +18,7 @@ export type JobFacts = Pick<Interrupted, 'device'> &
   (
     | (Extract<ResumableWork, { settings: unknown }> & { windows: number[][] })
     | Pick<Extract<ResumableWork, { job: 'heal' }>, 'job' | 'request'>
+    | Pick<Extract<ResumableWork, { job: 'quantise' }>, 'job' | 'request'>
   );
 
 type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
@@ -188,22 +190,36 @@ async function jobKey(identity: Identity, facts: JobFacts): Promise<string> {
   const where = [device.kind, device.name];
   const all =
     'request' in facts
-      ? [...of, await healFacts(facts.request), ...where]
+      ? [...of, await requestFacts(facts), ...where]
       : [...of, facts.search, ...where, facts.windows];
   return sha256OfText(JSON.stringify(all));
 }
 
-/** What the numbers of a healing follow from; texts by their hashes. */
-async function healFacts({ removed, data, methods }: HealRequest): Promise<unknown> {
-  const hashed = async (one: HealText | HealData['foreign']) =>
-    one && 'text' in one ? { ...one, text: await sha256OfText(one.text) } : one;
-  const [text, foreign] = [await hashed(data.text), await hashed(data.foreign)];
-  return { removed, methods, data: { ...data, text, foreign } };
+type Field = { kind: string } | number | null;
+
+/** Of a request's data: texts, and numbers beside them. */
+const fieldsOf = (data: object): [string, Field][] => Object.entries(data);
+
+type WithRequest = Extract<JobFacts, { request: unknown }>;
+
+/** What the numbers of a request follow from; texts by their hashes. */
+async function requestFacts(facts: WithRequest): Promise<unknown> {
+  const { device: _, budgetBytes: __, data, ...rest } = facts.request;
+  const hashed = fieldsOf(data).map(async ([name, one]) => [
+    name,
+    isText(one) ? { ...one, text: await sha256OfText(one.text) } : one,
+  ]);
+  const others = Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1));
+  return [others, await Promise.all(hashed)];
 }
+
+const isText = (one: Field): one is { kind: string; name: string; text: string } =>
+  typeof one === 'object' && one !== null && 'text' in one;
 
 /** What was asked for, with texts as far as they are stored. */
 function bounded(facts: JobFacts): Without<ResumableWork, 'job'> {
-  if ('request' in facts) return boundedHeal(facts.request);
+  if (facts.job === 'heal') return boundedRequest(facts.request);
+  if (facts.job === 'quantise') return boundedRequest(facts.request);
   const { settings, search, windows } = facts;
   const { text } = settings;
   const isLong = text.kind === 'text' && text.text.length > MOST_TEXT;
@@ -213,15 +229,18 @@ function bounded(facts: JobFacts): Without<ResumableWork, 'job'> {
   };
 }
 
-function boundedHeal(request: HealRequest): { request: HealRequest; missing: string[] } {
-  const { text, foreign } = request.data;
-  const missing = [text, foreign].flatMap((one) =>
-    one && 'text' in one && one.text.length > MOST_TEXT ? [one.name] : [],
-  );
-  const bare = <T extends HealText | HealData['foreign']>(one: T): T =>
-    one && 'text' in one && one.text.length > MOST_TEXT ? { ...one, text: '' } : one;
-  const data = { ...request.data, text: bare(text), foreign: bare(foreign) };
-  return { request: { ...request, data }, missing };
+/** A request without its long texts, and the names of these. */
+function boundedRequest<R extends HealRequest | QuantiseRequest>(
+  request: R,
+): { request: R; missing: string[] } {
+  const texts = fieldsOf(request.data);
+  const isLong = (one: Field) => isText(one) && one.text.length > MOST_TEXT;
+  const missing = texts.flatMap(([, one]) => (isText(one) && isLong(one) ? [one.name] : []));
+  const data = texts.map(([name, one]) => [
+    name,
+    isText(one) && isLong(one) ? { ...one, text: '' } : one,
+  ]);
+  return { request: { ...request, data: Object.fromEntries(data) }, missing };
 }
 
 function isAbout(value: unknown): value is About {

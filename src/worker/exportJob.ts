@@ -13,6 +13,7 @@ import { readBack, saveFolder, saveZip, zipBlob } from '../files/save.ts';
 import type { DirectoryTarget, FileTarget } from '../files/targets.ts';
 import { defaultBudget } from '../memoryBudget.ts';
 import { exportManifest } from '../model/export/manifest.ts';
+import type { StepChoice } from '../model/export/steps.ts';
 import type { OpenedModel } from '../model/open/open.ts';
 import { otherPrecisions } from '../model/open/precisions.ts';
 import { deviceObstacle } from '../runtime/decode/runnable.ts';
@@ -64,8 +65,9 @@ const isNotHere = (code: ErrorCode): boolean =>
 export async function exportPruned(work: ExportJob): Promise<ExportResult> {
   const { opened, source, request, window, session, gpu, budgetBytes, signal, onEvent } = work;
   const started = performance.now();
-  const { removed, score, plan, study, target, steps = [] } = request;
+  const { removed, score, plan, study, target, steps = [], also = [] } = request;
   let nllObstacle: string | undefined;
+  let hasSession = true;
   // A graph that this machine cannot score, or has no memory for, can still be written and
   // verified.
   const unlessNotHere = async <T>(find: () => Promise<T>): Promise<T | null> => {
@@ -74,7 +76,9 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
     } catch (error) {
       if (!(error instanceof EspalierError) || !isNotHere(error.code)) throw error;
       nllObstacle = error.message;
-      if (!error.code.startsWith('unsupported-')) await work.release().catch(() => {});
+      if (error.code.startsWith('unsupported-')) return null;
+      hasSession = false;
+      await work.release().catch(() => {});
       return null;
     }
   };
@@ -90,6 +94,7 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
     plan,
     ...(study ? { study } : {}),
     steps,
+    also,
     versions: routed ? { [routed.engine.package]: routed.engine.version } : {},
   });
   const ids = window.slice(0, VERIFY_TOKENS);
@@ -99,13 +104,20 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
     const step = { step: 'expect', phase: 'verify', unit: 'blocks' } as const;
     onEvent({ job: 'export', ...step, done, total, secondsLeft: timeLeft(running, done, total) });
   };
-  const nll = routed
-    ? await unlessNotHere(() =>
-        expectedNll(routed.session, opened, { removed, steps }, ids, signal, onBlock),
-      )
-    : null;
-  const noNumbers =
-    routed && nll ? await unlessNotHere(() => noNumbersOf(routed.session, nll, ids, signal)) : null;
+  /** What a precision of the plan must give. */
+  const likelihoodOf = async (own: readonly StepChoice[]) => {
+    if (!routed || !hasSession) return { nll: null, nllObstacle };
+    nllObstacle = undefined;
+    const { session: scoring } = routed;
+    const of = { removed, steps: own };
+    const nll = await unlessNotHere(() => expectedNll(scoring, opened, of, ids, signal, onBlock));
+    const noNumbers = nll && (await unlessNotHere(() => noNumbersOf(scoring, nll, ids, signal)));
+    return { nll, nllObstacle, noNumbers: noNumbers ?? undefined };
+  };
+  const likelihood = await likelihoodOf(steps);
+  const further: { graph: string; steps: StepChoice[]; likelihood: typeof likelihood }[] = [];
+  for (const one of manifest.also)
+    further.push({ ...one, likelihood: await likelihoodOf(one.steps) });
   throwIfCancelled(signal);
 
   const writing = performance.now();
@@ -134,19 +146,16 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
     written: saved.written,
     window: [...ids],
     numBlocks: blocksLeft(opened.summary.numBlocks, removed),
-    steps,
     device: { kind, subgroups },
     budgetBytes,
   };
-  const likelihood = { nll, nllObstacle, noNumbers: noNumbers ?? undefined };
   const verification = await verifyPrecisions(
-    { opened, others, graph: manifest.graph, likelihood },
-    (graph, { graphPath }, found) =>
-      verifyInWorker(
-        { ...expected, ...found, graph, source: { folder: source, graph: graphPath, removed } },
-        signal,
-        onEvent,
-      ),
+    { opened, others, graph: manifest.graph, likelihood, further },
+    (graph, { graphPath }, found, own = steps) => {
+      const from = { folder: source, graph: graphPath, removed };
+      const request = { ...expected, ...found, steps: own, graph, source: from };
+      return verifyInWorker(request, signal, onEvent);
+    },
   );
   return {
     name: saved.name,

@@ -34,8 +34,7 @@ import { countTokens } from '../runtime/score/calibration.ts';
 import { sortUnits, type Unit } from '../units.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { exportPruned } from './exportJob.ts';
-import { HealCalls } from './healCalls.ts';
-import { Healings } from './healings.ts';
+import { Healings } from './heal/healings.ts';
 import {
   type BeginEvent,
   type Begun,
@@ -44,12 +43,14 @@ import {
   progressTo,
 } from './onWindows.ts';
 import { PauseGate } from './pauseGate.ts';
+import { Quantisations } from './quantise/quantisations.ts';
+import { QuantiseCalls } from './quantise/quantiseCalls.ts';
 import { readModel } from './readModel.ts';
 import { finishScore } from './scoreResult.ts';
 import { SessionHolder } from './sessionHolder.ts';
 import { type BundledText, StudioModel } from './studioModel.ts';
 
-export class StudioService extends HealCalls implements StudioApi {
+export class StudioService extends QuantiseCalls implements StudioApi {
   private readonly loader: OrtLoader;
   private readonly bundledText: (which: BundledText) => Promise<string>;
   private current: StudioModel | null = null;
@@ -67,9 +68,11 @@ export class StudioService extends HealCalls implements StudioApi {
     loader: OrtLoader,
     bundledText: (which: BundledText) => Promise<string>,
     checkpoints = new Checkpoints(),
-    shelf = new Healings(),
+    healings = new Healings(),
+    quantisations = new Quantisations(),
   ) {
-    super({ sessions: new SessionHolder(loader), checkpoints }, shelf, bundledText);
+    const context = { sessions: new SessionHolder(loader), checkpoints };
+    super(context, { healings, quantisations }, bundledText);
     this.loader = loader;
     this.bundledText = bundledText;
   }
@@ -86,6 +89,7 @@ export class StudioService extends HealCalls implements StudioApi {
       const model = new StudioModel(opened, request.source, this.bundledText);
       this.current = model;
       this.shelf.reset(() => model.identity());
+      this.quantised.reset(() => model.identity());
       this.windows = null;
     });
     finish();
@@ -175,7 +179,8 @@ export class StudioService extends HealCalls implements StudioApi {
   async plan(
     removed: Unit[],
     onEvent: (progress: Progress) => void,
-    healingId?: string,
+    healing?: string,
+    quantised?: string,
   ): Promise<PlanResult> {
     const turn = ++this.plans;
     this.planJob?.abort();
@@ -184,10 +189,8 @@ export class StudioService extends HealCalls implements StudioApi {
     this.planJob = abort;
     return this.sessions.exclusive(async () => {
       if (turn !== this.plans) throw cancelled();
-      const { session } = await this.onCurve(abort.signal, onEvent);
-      const healing = await this.healingOf(healingId);
-      const measure = await session.plan(removed, abort.signal, onEvent, healing);
-      return { ...measure, removed: sortUnits(removed), ...(healing && { healing: healing.id }) };
+      const given = { removed: sortUnits(removed), healing, quantised };
+      return this.measurePlan(given, abort.signal, onEvent);
     });
   }
 
@@ -260,6 +263,7 @@ export class StudioService extends HealCalls implements StudioApi {
     this.paused = on;
     this.gate?.pause(on);
     this.healer.pause(on);
+    this.quantiser.pause(on);
   }
 
   async evaluate(

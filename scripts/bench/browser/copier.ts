@@ -3,7 +3,7 @@
 import { expose } from 'comlink';
 import { fileFolder } from '../../../src/files/folder.ts';
 import { saveFolder, saveZip } from '../../../src/files/save.ts';
-import type { ManifestFile } from '../../../src/model/export/manifest.ts';
+import type { ManifestFile } from '../../../src/model/export/graphFiles.ts';
 import type { CopierApi, Copies } from './contract.ts';
 
 const PATH = 'model.onnx_data';

@@ -19,9 +19,17 @@ import { blocksLeft, type Unit } from '../../units.ts';
 import { UsageError } from '../args.ts';
 import { defineCommand } from '../command.ts';
 import { noteDevice } from '../device.ts';
+import { untilInterrupted } from '../interrupt.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from '../open.ts';
 import type { Options, Values } from '../options.ts';
 import { checkJsonTarget, note, showProgress, status, statusDone, writeJson } from '../output.ts';
+import { quantisePrecisions, requirePrecisions } from '../quantise/lastStep.ts';
+import {
+  checkQuantiseOptions,
+  RENAMED_QUANTISE_OPTIONS,
+  renamedValues,
+} from '../quantise/options.ts';
+import { quantiseReport } from '../quantise/report.ts';
 import {
   BUDGET_OPTIONS,
   COMMON_OPTIONS,
@@ -29,7 +37,7 @@ import {
   PLAN_OPTIONS,
   RUN_OPTIONS,
 } from '../sharedOptions.ts';
-import { STEP_OPTIONS, stepsFor } from '../steps.ts';
+import { precisionsOf, quantisedAmong, STEP_OPTIONS } from '../steps.ts';
 import { readTextFile } from '../texts.ts';
 import { concluded, printChecks, writeExport } from '../write.ts';
 import { HEAL_OPTIONS, heldOutOf, methodsOf, settingsOf } from './options.ts';
@@ -69,10 +77,16 @@ const OPTIONS = {
     help: 'folder to write the adapters of LoRA to, as PEFT reads them',
   },
   ...STEP_OPTIONS,
+  ...RENAMED_QUANTISE_OPTIONS,
   ...RUN_OPTIONS,
   ...BUDGET_OPTIONS,
   ...COMMON_OPTIONS,
 } as const satisfies Options;
+
+/** What to do where the text of a healing cannot calibrate few bits. */
+const WITHOUT_PLAIN_TEXT =
+  '--text holds rows of instructions. Heal with --out first, and quantise what is written with a ' +
+  'plain text.';
 
 export const heal = defineCommand({
   summary: 'give a pruned model its quality back: refit or train its weights, measure, write',
@@ -80,7 +94,8 @@ export const heal = defineCommand({
     'Original, pruned and healed are measured on a sample of the text, on the part of it that is ' +
     'held out and on --evaluate. A training lowers the loss on its own kind of text even where ' +
     'nothing was removed: --control shows by how much. Ctrl-C ends a training early, with its ' +
-    'best state so far; a second one ends the command.',
+    'best state so far; a second one ends the command. Precisions of few bits are quantised last, ' +
+    'and measured on --text and --evaluate.',
   argument: FOLDER,
   options: OPTIONS,
   examples: [
@@ -109,6 +124,9 @@ async function run(
   if (values.control && methods.every((method) => method === 'refit'))
     throw new UsageError('--control trains the original: add a training to --method.');
   settingsOf(values, given, { params: 0, rows });
+  const precisions = precisionsOf(values.dtype);
+  const asked = renamedValues(values, given);
+  checkQuantiseOptions(asked, quantisedAmong(precisions), rows === null, WITHOUT_PLAIN_TEXT);
 
   checkJsonTarget(json);
   const targets = [out, values.adapter].filter((target) => target !== undefined);
@@ -118,7 +136,7 @@ async function run(
     const opened = await openForCommand(folder, values.model);
     checkPlan(opened, removed);
     const settings = settingsOf(values, given, { params: opened.summary.params, rows });
-    const dtypeSteps = stepsFor(opened, values.dtype);
+    requirePrecisions(opened, precisions, asked);
     if (values.adapter !== undefined) requireAdapter(opened, removed);
     const { session, engine, notes } = await openSession(opened, values);
     for (const line of notes) note(line);
@@ -133,9 +151,7 @@ async function run(
         report(event);
       },
     };
-    const healed = await untilInterrupted(trains, (stop, signal) =>
-      healPlan({ ...job, signal, stop }),
-    );
+    const healed = await untilStopped(trains, (stop, signal) => healPlan({ ...job, signal, stop }));
     const forms = await orWithout('the other form of quantised matrices', (signal) =>
       formsOnTexts({ ...job, signal }, healed),
     );
@@ -152,15 +168,31 @@ async function run(
     if (adapter !== undefined) await writeAdapter(opened, healing, adapter);
     const changed: StepChoice[] =
       healing.changes.length > 0 ? [{ step: 'healing', healing, quantised }] : [];
-    const steps = [...changed, ...dtypeSteps];
+    const { steps: last, results } = await quantisePrecisions(
+      {
+        ...{ opened, removed, healed: quantised, precisions, asked },
+        healing: changed.length > 0 ? healing : null,
+        texts: { calibration: text.kind === 'text' ? text : null, heldOut: sources.foreign },
+      },
+      values,
+    );
+    const [steps = [], ...also] = last.map((own) => [...changed, ...own]);
     const written =
       out === undefined
         ? null
-        : await writeExport({ opened, removed, steps, others: [], out }, values);
+        : await writeExport({ opened, removed, steps, also, others: [], out }, values);
     if (json !== undefined || !written)
-      writeJson(json, reportOf(result, settings, runtime, written, forms));
+      writeJson(json, {
+        ...reportOf(result, settings, runtime, written, forms),
+        ...(results.length > 0 ? { quantised: results.map(quantiseReport) } : {}),
+      });
     else printChecks(written, blocksLeft(opened.summary.numBlocks, removed));
-    return written ? concluded(written) : 0;
+    return written
+      ? concluded(
+          written,
+          results.flatMap(({ warnings }) => warnings),
+        )
+      : 0;
   });
 }
 
@@ -183,33 +215,18 @@ function sourcesOf(values: Values<typeof OPTIONS>, heldOut: number): HealSources
   };
 }
 
-/** Programs that start this one may pass Ctrl-C on, so that it comes twice. */
-const ONE_PRESS_MS = 1000;
-
 /** The first Ctrl-C ends a training early, the second one the command, as the first of a refit. */
-async function untilInterrupted<T>(
+function untilStopped<T>(
   trains: boolean,
   work: (stop: AbortSignal, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const [stop, end] = [new AbortController(), new AbortController()];
-  let last = Number.NEGATIVE_INFINITY;
-  const onInterrupt = (): void => {
-    const again = performance.now() - last < ONE_PRESS_MS;
-    last = performance.now();
-    if (again) return;
-    if (stop.signal.aborted || !trains) end.abort();
-    else {
-      statusDone();
-      note('The training ends with its best state so far. Ctrl-C again ends the command.');
-      stop.abort();
-    }
+  const stop = new AbortController();
+  const onFirst = (): void => {
+    statusDone();
+    note('The training ends with its best state so far. Ctrl-C again ends the command.');
+    stop.abort();
   };
-  process.on('SIGINT', onInterrupt);
-  try {
-    return await work(stop.signal, end.signal);
-  } finally {
-    process.off('SIGINT', onInterrupt);
-  }
+  return untilInterrupted((signal) => work(stop.signal, signal), trains ? onFirst : undefined);
 }
 
 /** With the original beside it, unless Ctrl-C ends that. */
@@ -228,7 +245,7 @@ async function orWithout<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T | null> {
   try {
-    return await untilInterrupted(false, (_, signal) => work(signal));
+    return await untilInterrupted(work);
   } catch (error) {
     if (!isCancelled(error)) throw error;
     statusDone();

@@ -95,7 +95,7 @@ function blockwise(
     value: weight,
     byOutput: true,
     storedByOutput: true,
-    floats: derive('blockwise-to-float32', bytes, label, parameters),
+    floats: derive('blockwise-to-floats', bytes, label, parameters),
   };
 }
 

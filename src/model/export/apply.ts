@@ -1,21 +1,25 @@
 // What each step of an export does to the model. Separate from the table of steps (steps.ts), so
 // that the page does not load the code that transforms graphs.
 
-import type { Model } from '../../onnx/graph.ts';
+import { DataType, type Model } from '../../onnx/graph.ts';
 import { trimGraph } from '../../onnx/trim.ts';
 import { toFloat16 } from '../float16/convert.ts';
 import { healedGraph } from '../healing/healedGraph.ts';
-import { blockOfValues } from '../healing/healedStructure.ts';
+import { blockOfValues, healedStructure } from '../healing/healedStructure.ts';
 import { changesOfCopy } from '../healing/sameWeights.ts';
 import { changesByWeight } from '../healing/storedWeights.ts';
 import { isGenai, type ModelRoot } from '../open/root.ts';
+import { quantisationPlan } from '../quantise/plan.ts';
+import { quantisedModel } from '../quantise/quantisedGraph.ts';
 import type { Removal } from '../structure/removal.ts';
 import { applyRemoval } from '../structure/remove.ts';
 import type { Structure } from '../structure/structure.ts';
-import type { StepChoice, StepId } from './steps.ts';
+import { healingOf, type StepChoice, type StepId } from './steps.ts';
 
 /** What a step may look at besides the model that it changes. */
 interface StepContext {
+  /** All steps of the export, in their order. */
+  steps: readonly StepChoice[];
   /** The source, before any step. */
   structure: Structure;
   /** The decoder whose weights a healing names: the source or another copy of it. */
@@ -47,11 +51,40 @@ const APPLY: { [Id in StepId]: Apply<Id> } = {
     return { ...model, graph: trimGraph(graph) };
   },
   float16(model, _, { structure, removal, genai }) {
+    if (computesInHalf(structure)) return model;
     const now = (name: string): string => removal.names.get(name) ?? name;
     const states = structure.blocks.flatMap((block) => block.states.map(({ input }) => now(input)));
     return toFloat16(model, { tokens: structure.tokenInput, states: new Set(states) }, genai);
   },
+  quantise(model, { quantisation }, { structure, named, removal, steps }) {
+    const base = baseOf(structure, named, steps);
+    const names = named === structure ? base : baseOf(named, named, steps);
+    const original = new Map([...removal.names].map(([from, to]) => [to, from]));
+    const blockOf = blockOfValues(base, (value) => original.get(value) ?? value);
+    const plan = quantisationPlan(base, names, quantisation);
+    return quantisedModel(model, plan, quantisation.settings, blockOf);
+  },
 };
+
+/** Its residual stream is float16 already. */
+const computesInHalf = ({ cuts, typeOf }: Structure): boolean =>
+  typeOf(cuts[0] ?? '') === DataType.float16;
+
+/**
+ * A copy of the decoder as it is before its weights are rounded: with those of the healing among
+ * the steps. @throws EspalierError as `healedStructure`
+ */
+export function baseOf(
+  structure: Structure,
+  named: Structure,
+  steps: readonly StepChoice[],
+): Structure {
+  const choice = healingOf(steps);
+  if (!choice) return structure;
+  const own = changesOfCopy(named, structure, changesByWeight(choice.healing.changes));
+  const changes = own.flatMap(({ tensor, changes: all }) => all.map((one) => ({ ...one, tensor })));
+  return healedStructure(structure, { changes }, choice.quantised);
+}
 
 /**
  * The model that an export writes: the source's after all steps.
@@ -68,7 +101,7 @@ export function exportedModel(
   steps: readonly StepChoice[],
 ): Model {
   const genai = isGenai(root);
-  const context = { structure, named, removal, genai };
+  const context = { steps, structure, named, removal, genai };
   const apply = (model: Model, choice: StepChoice): Model =>
     (APPLY[choice.step] as Apply<StepId>)(model, choice, context);
   return steps.reduce(apply, structure.model);

@@ -130,17 +130,22 @@ function renumbered(indices: readonly Json[], keep: readonly number[]): Json[] {
     .map((i) => keep.indexOf(i as number));
 }
 
+export interface OnePrecision {
+  dtype: string;
+  caches: 'float32' | 'float16';
+  /** The precision of each graph by its name, where there are several graphs. */
+  components?: Readonly<Record<string, string>>;
+}
+
 /** What transformers.js needs to know of the graphs of an export. */
 export interface WrittenGraphs {
   /** File name of each graph to the number of external data files beside it. */
   parts: Readonly<Record<string, number>>;
-  /** Where it is another than the source's: its name, and the element type of the caches. */
-  precision?: {
-    dtype: string;
-    caches: 'float32' | 'float16';
-    /** The precision of each graph by its name, where there are several graphs. */
-    components?: Readonly<Record<string, string>>;
-  };
+  /**
+   * Where it is another than the source's: its name, and the element type of the caches. Of several
+   * in one folder: those with float16 caches.
+   */
+  precision?: OnePrecision | { halves: readonly string[] };
 }
 
 /**
@@ -164,8 +169,11 @@ export function prunedConfigJson(
       graph,
       parts > 1 ? parts : parts === 1,
     ]);
+    // With several precisions in the folder the user names one.
+    const { dtype, ...rest } = settings;
+    const several = written.precision && 'halves' in written.precision;
     changed['transformers.js_config'] = {
-      ...settings,
+      ...(several || dtype === undefined ? rest : settings),
       use_external_data_format: Object.fromEntries(formats),
       ...(written.precision ? precisionSettings(settings, written.precision) : {}),
     };
@@ -176,8 +184,14 @@ export function prunedConfigJson(
 /** The one precision that is there is the one to load; version 3 is told the type of its caches. */
 function precisionSettings(
   settings: JsonObject,
-  { dtype, caches, components }: NonNullable<WrittenGraphs['precision']>,
+  precision: NonNullable<WrittenGraphs['precision']>,
 ): JsonObject {
+  if ('halves' in precision) {
+    const { halves } = precision;
+    const caches = Object.fromEntries(halves.map((dtype) => [dtype, 'float16']));
+    return halves.length > 0 ? { kv_cache_dtype: caches } : {};
+  }
+  const { dtype, caches, components } = precision;
   const told = caches === 'float16' || settings.kv_cache_dtype !== undefined;
   return { dtype: components ?? dtype, ...(told ? { kv_cache_dtype: { [dtype]: caches } } : {}) };
 }

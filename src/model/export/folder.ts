@@ -2,9 +2,10 @@
 // opened and measured before it is written.
 
 import { EspalierError } from '../../errors.ts';
-import { BytesReader } from '../../onnx/bytes.ts';
-import type { ByteSource, Bytes, Folder } from '../../onnx/source.ts';
-import type { Manifest, ManifestFile } from './manifest.ts';
+import { BytesReader, keyOf } from '../../onnx/bytes.ts';
+import type { ByteRange, ByteSource, Bytes, Folder } from '../../onnx/source.ts';
+import type { ManifestFile } from './graphFiles.ts';
+import type { Manifest } from './manifest.ts';
 
 /** The export as a Folder, byte for byte what would be written, before anything is written. */
 export function manifestFolder(manifest: Manifest, source: Folder): Folder {
@@ -19,15 +20,47 @@ export function manifestFolder(manifest: Manifest, source: Folder): Folder {
   };
 }
 
+/**
+ * Says of bytes of the export's files what they are made of: ranges of the source, bytes derived
+ * from it, or bytes in memory. What the export leaves as it is has the source's own bytes, and a
+ * program that reads both has it once.
+ */
+export function madeOf(manifest: Manifest): (data: Bytes) => Bytes {
+  const files = new Map(
+    manifest.files.map((file) => [file.path, { file, starts: startsOf(file) }]),
+  );
+  const known = new Map<string, Bytes>();
+  return function trace(data): Bytes {
+    if (data instanceof Uint8Array) return data;
+    if ('from' in data) {
+      const from = { ...data.from, sources: data.from.sources.map(trace) };
+      return { from, offset: data.offset, length: data.length };
+    }
+    const key = keyOf(data);
+    const found = known.get(key) ?? within(data);
+    known.set(key, found);
+    return found;
+  };
+
+  function within({ file: path, offset, length }: ByteRange): Bytes {
+    const { file, starts } = files.get(path) ?? fail(path);
+    const k = firstPart(starts, offset);
+    const part = file.parts[k];
+    const from = offset - (starts[k] ?? 0);
+    if (!part || from + length > part.length) return fail(path);
+    if (part instanceof Uint8Array) return part.subarray(from, from + length);
+    return { ...part, offset: part.offset + from, length };
+  }
+
+  function fail(path: string): never {
+    throw new EspalierError('bug', `Bytes of ${path} were not found in the export they belong to.`);
+  }
+}
+
 /** One file of a manifest as readable bytes: what save, zip, verification and speed read. */
 export function manifestSource(file: ManifestFile, source: Folder): Required<ByteSource> {
   const reader = new BytesReader(source);
-  const starts: number[] = [];
-  let total = 0;
-  for (const part of file.parts) {
-    starts.push(total);
-    total += part.length;
-  }
+  const starts = startsOf(file);
   const fill = async (offset: number, target: Uint8Array): Promise<void> => {
     const end = offset + target.length;
     for (
@@ -80,6 +113,15 @@ function blobOf(file: ManifestFile, reader: BytesReader): Blob | null {
     parts.push(blob);
   }
   return new Blob(parts);
+}
+
+/** Where each part starts. */
+function startsOf({ parts }: ManifestFile): number[] {
+  let total = 0;
+  return parts.map(({ length }) => {
+    total += length;
+    return total - length;
+  });
 }
 
 /** Index of the part that holds the byte at `offset`. */

@@ -1,11 +1,9 @@
 // Plans an export: every file as given bytes, byte ranges of the source and derived bytes. Configs
 // and small constants are read, weights only while they are written.
 
-import { EspalierError } from '../../errors.ts';
 import { filesOf } from '../../onnx/bytes.ts';
-import { encodeModel } from '../../onnx/codec.ts';
 import type { Model } from '../../onnx/graph.ts';
-import { type Bytes, type Folder, type FolderFile, openFile, readText } from '../../onnx/source.ts';
+import { type Folder, openFile, readText } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
 import { isDataOf } from '../graphs/choices.ts';
 import { filesOfGraph } from '../graphs/components.ts';
@@ -13,6 +11,7 @@ import type { ModelGraphs } from '../graphs/decoders.ts';
 import { namedFiles } from '../graphs/genai.ts';
 import { requireAlike } from '../healing/healedGraph.ts';
 import { isGenai, type ModelRoot, withinTop } from '../open/root.ts';
+import { fewBitsOf } from '../quantise/quantisedGraph.ts';
 import { MAX_CONFIG_BYTES, type ModelConfig } from '../structure/config.ts';
 import { planRemoval, type Removal } from '../structure/removal.ts';
 import { exportedModel } from './apply.ts';
@@ -32,33 +31,25 @@ import {
   retypedValues,
 } from './facts.ts';
 import { sortFiles } from './files.ts';
+import { copy, encode, graphFiles, type ManifestFile, splitPath, whole } from './graphFiles.ts';
 import { requireHealable } from './healed.ts';
 import { identify } from './identity.ts';
-import { readInner } from './inPlace.ts';
-import { dataFileName, layOut } from './layout.ts';
-import { exportedGraph, writtenDtype } from './names.ts';
+import { exportedGraph } from './names.ts';
 import type { Provenance } from './provenance.ts';
 import { PROVENANCE_FILE, writeProvenance } from './provenance.ts';
 import type { StudyRecord } from './provenanceStudy.ts';
+import { quantisedRemarks, requireQuantisable } from './quantised.ts';
 import { exportReadme, README_MARK } from './readme.ts';
-import { exportSteps, type StepChoice, stepRecords } from './steps.ts';
+import { precisionOf, requireApart } from './several.ts';
+import { exportSteps, quantisationOf, type StepChoice, stepRecords } from './steps.ts';
 import { genaiFolder, type Loader, loaderOf, type UsedGraphs } from './usage.ts';
-
-/**
- * A file to write: its parts in order, each of them bytes, a range of a file of the source folder,
- * or computed from such while it is written.
- */
-export interface ManifestFile {
-  path: string;
-  /** Bytes; the sum of the parts. */
-  size: number;
-  parts: Bytes[];
-}
 
 export interface Manifest {
   files: ManifestFile[];
   /** Path of the decoder graph within the export. */
   graph: string;
+  /** The further precisions of it, each with its steps after the removal. */
+  also: { graph: string; steps: StepChoice[] }[];
   /** What a loader needs to know. */
   loading: UsedGraphs;
   /** Files of the source that the export does not have: other graphs and their weights. */
@@ -92,6 +83,11 @@ export interface ExportOptions {
   steps?: readonly StepChoice[];
   /** Other precisions of the same model, which lose the same units. */
   others?: readonly ExportSource[];
+  /**
+   * Further precisions of the same graph: the steps after the removal that make each of them. What
+   * `steps` make is the one that the configs and the README name first.
+   */
+  also?: readonly (readonly StepChoice[])[];
   /** Most bytes of one data file; tests make it small. */
   partBytes?: number;
 }
@@ -110,17 +106,22 @@ export async function exportManifest(
   const { folder, graphPath, root, structure } = opened;
   const removal = planRemoval(structure, removed);
   const steps = exportSteps(removal.units, options.steps ?? []);
-  if (options.others?.length && writtenDtype(steps))
-    throw new EspalierError(
-      'bad-input',
-      `${options.others.length + 1} precisions cannot all be written as ${writtenDtype(steps)}.`,
-      'Write every precision as it is, or one of them in another precision.',
-    );
-  await requireHealable(opened, removal.units, steps, options.others?.length ?? 0);
-  const sources = [opened, ...(options.others ?? [])];
-  const models = sources.flatMap((source) => exportedFiles(source, removed, steps));
+  const further = (options.also ?? []).map((one) => exportSteps(removal.units, one));
   const kind = loaderOf((path) => root.folder.open(path) !== null);
-  const written = exportedGraph(withinTop(root, graphPath), steps, kind === 'genai');
+  const others = options.others ?? [];
+  const nameOf = (one: readonly StepChoice[]): string =>
+    exportedGraph(withinTop(root, graphPath), one, kind === 'genai');
+  requireApart([steps, ...further], nameOf, kind, others.length);
+  for (const one of [steps, ...further]) {
+    await requireHealable(opened, removal.units, one, others.length);
+    await requireQuantisable(opened, removal.units, one);
+  }
+  const sources = [opened, ...others];
+  const models = [
+    ...sources.flatMap((source) => exportedFiles(source, removed, steps)),
+    ...further.flatMap((one) => exportedFiles(opened, removed, one)),
+  ];
+  const written = nameOf(steps);
   const graphs: ManifestFile[] = [];
   const parts: Record<string, number> = {};
   const edited = pathsOf(sources.flatMap(({ decoders }) => decoders));
@@ -141,19 +142,20 @@ export async function exportManifest(
   }
   for (const { path } of sources.flatMap(({ components }) => components))
     parts[splitPath(path).name] ??= [...along].filter((file) => isDataOf(file, path)).length;
-  const dtype = writtenDtype(steps);
   const { files: configs, remarks: ofConfigs } = await configFiles(opened, removal, {
     kind,
     parts,
-    ...(dtype
-      ? {
-          precision: {
-            dtype,
-            caches: cacheType(structure, removal, models[0]!.model),
-            ...precisions([...models, ...opened.components].map(({ path }) => path)),
-          },
-        }
-      : {}),
+    ...precisionOf([steps, ...further], (k) => {
+      const at = k * opened.decoders.length;
+      return {
+        caches: cacheType(structure, removal, models[at]!.model),
+        ...precisions(
+          [...models.slice(at, at + opened.decoders.length), ...opened.components].map(
+            ({ path }) => path,
+          ),
+        ),
+      };
+    }),
   });
   const readme = await readmePath(folder, root);
   const { copied, leftOut } = await sortFiles(
@@ -172,14 +174,22 @@ export async function exportManifest(
     ]),
     along,
   );
-  const remarks = [...hiddenRemarks(removal), ...ofConfigs];
-  const provenance = await provenanceOf(opened, removal, steps, options);
+  const remarks = [
+    ...hiddenRemarks(removal),
+    ...new Set([steps, ...further].flatMap((one) => quantisedRemarks(opened, removal.units, one))),
+    ...ofConfigs,
+  ];
+  const also = further.map((one) => ({ graph: nameOf(one), steps: one.slice(1) }));
+  const provenance = await provenanceOf(opened, removal, steps, also, options);
   const [{ copies }, ...moreFiles] = opened.decoders;
   const first = copies[0]!;
   const loading = {
     graph: written,
     components: [
-      ...moreFiles.map(({ path }) => ({ role: 'with-past', path: withinTop(root, path) })),
+      ...moreFiles.map(({ path }) => ({
+        role: 'with-past',
+        path: exportedGraph(withinTop(root, path), steps, kind === 'genai'),
+      })),
       ...opened.components.map(({ role, path }) => ({ role, path: withinTop(root, path) })),
     ],
     architecture: architectureOf(opened.config.raw.config),
@@ -189,11 +199,13 @@ export async function exportManifest(
     removal,
     steps,
     fewBits: first.graph.nodes.some(({ op }) => /^(MatMulNBits|DequantizeLinear)$/.test(op)),
-    others: (options.others ?? []).map((other) => withinTop(root, other.graphPath)),
+    others: others.map((other) => withinTop(root, other.graphPath)),
+    also,
     ...loading,
     embeddings: first.embedsInput ? first.tokenInput : null,
     branch: opened.decoders.length > 1 ? null : (opened.whole.merged?.switch ?? null),
-    leftOut: leftOutGraphs(leftOut),
+    // A graph of the source may have the name of one that is written.
+    leftOut: leftOutGraphs(leftOut).filter((path) => !graphs.some((made) => made.path === path)),
     layout: kind,
     genai: genaiFolder((path) => configs.some((file) => file.path === path), written) ?? '',
     remarks,
@@ -206,7 +218,7 @@ export async function exportManifest(
     whole(PROVENANCE_FILE, encode(writeProvenance(provenance))),
     whole(readme, encode(text)),
   ];
-  return { files, graph: written, loading, leftOut, remarks, provenance };
+  return { files, graph: written, also, loading, leftOut, remarks, provenance };
 }
 
 /** A decoder file of an export. */
@@ -238,6 +250,7 @@ export function exportedFiles(
     const healed = steps.findIndex(({ step }) => step === 'healing') + 1;
     if (healed > 0) requireAlike(after(steps.slice(0, healed)).map(({ graph }) => graph));
     const copies = after(steps);
+    if (quantisationOf(steps)) requireAlike(copies.map(fewBitsOf));
     return {
       path: exportedGraph(withinTop(root, file.path), steps, genai),
       model: file.assemble(copies),
@@ -268,37 +281,6 @@ export async function filesAlong(
 }
 
 /**
- * The graph file and the data files of its weights, none under a name that is `taken`.
- * @returns with the number of names up to the last data file, as loaders count them
- */
-async function graphFiles(
-  folder: Folder,
-  graphPath: string,
-  model: Model,
-  options: { kind: Loader; taken: ReadonlySet<string>; partBytes: number | undefined },
-): Promise<{ files: ManifestFile[]; dataFiles: number }> {
-  const { directory, name } = splitPath(graphPath);
-  const nameOf = dataFileName(name, options.kind === 'genai');
-  let dataFiles = 0;
-  const free = (): string => {
-    while (options.taken.has(directory + nameOf(dataFiles))) dataFiles++;
-    return nameOf(dataFiles++);
-  };
-  const layout = layOut(model.graph, free, options.partBytes);
-  const inner = await readInner(model, folder);
-  const graph = encodeModel(model, (tensor, range, owner) => {
-    const bytes = inner.get(tensor);
-    return owner === 'initializer' && !bytes ? layout.place(range) : (bytes ?? fail(tensor.name));
-  });
-  const data = layout.files.map((file) => ({
-    path: `${directory}${file.name}`,
-    size: file.size,
-    parts: file.parts,
-  }));
-  return { files: [whole(graphPath, graph), ...data], dataFiles };
-}
-
-/**
  * The configs that the folder has, counting the blocks that keep their attention, and what they
  * cannot say.
  */
@@ -326,6 +308,7 @@ async function provenanceOf(
   { folder, graphPath, root, structure, config }: ExportSource,
   { units, remaining, complete, renumbering }: Removal,
   steps: readonly StepChoice[],
+  also: Manifest['also'],
   options: ExportOptions,
 ): Promise<Provenance> {
   return {
@@ -343,6 +326,9 @@ async function provenanceOf(
     plan: options.plan ?? null,
     ...(options.study ? { study: options.study } : {}),
     ...stepRecords(steps),
+    ...(also.length > 0
+      ? { also: also.map((one) => ({ graph: one.graph, ...stepRecords(one.steps) })) }
+      : {}),
     versions: options.versions ?? {},
   };
 }
@@ -361,28 +347,4 @@ async function readmePath(folder: Folder, root: ModelRoot): Promise<string> {
   return new TextDecoder().decode(start) === README_MARK
     ? withinTop(root, theirs.path)
     : 'ESPALIER.md';
-}
-
-function splitPath(path: string): { directory: string; name: string } {
-  const slash = path.lastIndexOf('/') + 1;
-  return { directory: path.slice(0, slash), name: path.slice(slash) };
-}
-
-function copy({ path, size }: FolderFile, written: string): ManifestFile {
-  return { path: written, size, parts: [{ file: path, offset: 0, length: size }] };
-}
-
-function whole(path: string, bytes: Uint8Array): ManifestFile {
-  return { path, size: bytes.length, parts: [bytes] };
-}
-
-function encode(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
-}
-
-function fail(name: string): never {
-  throw new EspalierError(
-    'bug',
-    `The constant "${name}" was found while writing but not while reading the graph.`,
-  );
 }

@@ -100,6 +100,8 @@ export interface Provenance {
   study?: StudyRecord;
   /** What was done to the model after the removal, in order; absent when nothing was. */
   steps?: StepRecord[];
+  /** Further precisions in the folder, each with what was done to it; absent without any. */
+  also?: { graph: string; steps?: StepRecord[] }[];
   /** Names and versions of what computed the numbers. */
   versions: Record<string, string>;
 }
@@ -130,6 +132,7 @@ export function readProvenance(text: string): Provenance {
     .at('parts')
     .optional((list) => list.list((item) => item.list((part) => part.oneOf(SUBLAYERS))));
   const steps = root.at('steps').optional((list) => list.list(readStep));
+  const also = root.at('also').optional((list) => list.list(readGraph));
   const study = root.at('study').optional((field) => readStudy(field, numBlocks));
   return {
     app: root.at('app').string(),
@@ -161,8 +164,14 @@ export function readProvenance(text: string): Provenance {
     })),
     ...(study ? { study } : {}),
     ...(steps ? { steps } : {}),
+    ...(also ? { also } : {}),
     versions: root.at('versions').record((value) => value.string()),
   };
+}
+
+function readGraph(field: Field): NonNullable<Provenance['also']>[number] {
+  const steps = field.at('steps').optional((list) => list.list(readStep));
+  return { graph: field.at('graph').string(), ...(steps ? { steps } : {}) };
 }
 
 function readMeasure(field: Field): MeasureRecord {

@@ -6,7 +6,7 @@ import type { Removal } from '../structure/removal.ts';
 import { code, escapedTitle, listed } from './markdown.ts';
 import type { Provenance } from './provenance.ts';
 import { type StepChoice, stepOf } from './steps.ts';
-import { genaiCode, type Loader, transformersJsCode } from './usage.ts';
+import { genaiCode, type Loader, sessionOf, transformersJsCode } from './usage.ts';
 
 /**
  * First line of every README written here: another export may replace it, as it may no other file
@@ -26,6 +26,8 @@ export interface ReadmeFacts {
   graph: string;
   /** Paths of the other precisions that lost the same blocks. */
   others: readonly string[];
+  /** Further precisions of the graph in this folder, and what made them. */
+  also: readonly { graph: string; steps: readonly StepChoice[] }[];
   /** Graphs beside it: the decoder with a past, pruned too, and those that are as in the source. */
   components: readonly GraphComponent[];
   /** The class that config.json names, or null. */
@@ -54,7 +56,7 @@ export function exportReadme(facts: ReadmeFacts): string {
     `left${complete ? '' : `, ${after.length} of them with attention`}.`;
   return `${[
     README_MARK,
-    `# ${escapedTitle(source.name)}, depth-pruned`,
+    `# ${escapedTitle(source.name)}, ${whatItIs(facts)}`,
     `This is ${code(source.name)} (${code(source.family)}, ${source.numBlocks} blocks) ` +
       `${units.length > 0 ? `without ${inWords(units)}` : 'with nothing removed'}: ${left} ` +
       `${weights(facts)} Blocks are numbered from 0, as in the source.`,
@@ -65,7 +67,8 @@ export function exportReadme(facts: ReadmeFacts): string {
       `* plan: ${code(formatUnits(units) || 'none')}`,
       '* scores, settings and everything else that is known: `espalier.json`',
     ].join('\n'),
-    ...facts.steps.map((choice) => stepOf(choice).section?.(choice) ?? ''),
+    precisionsSection(facts),
+    ...sections(facts),
     componentsSection(facts),
     complete ? '' : sublayersSection(facts),
     remarksSection(facts),
@@ -73,6 +76,34 @@ export function exportReadme(facts: ReadmeFacts): string {
   ]
     .filter((section) => section !== '')
     .join('\n\n')}\n`;
+}
+
+/** What became of the model, for the title. */
+function whatItIs({ removal, steps }: ReadmeFacts): string {
+  const quantised = steps.some(({ step }) => step === 'quantise');
+  if (!quantised) return 'depth-pruned';
+  return removal.units.length > 0 ? 'depth-pruned and quantised' : 'quantised';
+}
+
+/** The sections of all steps; several precisions may come of one. */
+function sections({ steps, also }: ReadmeFacts): string[] {
+  const all = [...steps, ...also.flatMap((one) => one.steps)];
+  return [...new Set(all.map((choice) => stepOf(choice).section?.(choice) ?? ''))];
+}
+
+/** What each graph of a folder of several precisions is. */
+function precisionsSection(facts: ReadmeFacts): string {
+  const { graph, steps, also } = facts;
+  if (also.length === 0) return '';
+  return [
+    '## Precisions',
+    '',
+    'The same model lies here in several precisions, each with weights of its own:',
+    '',
+    ...[{ graph, steps }, ...also].map(
+      (one) => `* ${code(one.graph)}: ${weights({ ...facts, steps: one.steps })}`,
+    ),
+  ].join('\n');
 }
 
 /** The graphs that were not touched, and those that are not here. */
@@ -103,7 +134,7 @@ function componentsSection({ graph, others, components, leftOut }: ReadmeFacts):
 }
 
 /** What became of the weights that are left. */
-function weights({ steps, fewBits }: ReadmeFacts): string {
+function weights({ steps, fewBits }: Pick<ReadmeFacts, 'steps' | 'fewBits'>): string {
   const done = steps.flatMap((choice) => stepOf(choice).describe(choice, fewBits) ?? []);
   if (steps.some((choice) => stepOf(choice).trains)) return done.join(' ');
   return done.length > 0
@@ -205,6 +236,16 @@ function plainUse({
   );
 }
 
+/** What to ask transformers.js for in place of the precision that was named. */
+function otherPrecisions({ also }: ReadmeFacts): string[] {
+  if (also.length === 0) return [];
+  const named = also.map((one) => {
+    const { name, dtype } = sessionOf(one.graph);
+    return `${code(JSON.stringify(dtype))}${name === 'model' ? '' : ` for ${code(name)}`}`;
+  });
+  return [`For the other precisions, say ${listed(named)} as the \`dtype\`.`, ''];
+}
+
 const RETYPED = {
   caches: ' Caches are float16 where those of the source are float32.',
   all: ' They are float16 where those of the source are float32.',
@@ -221,6 +262,7 @@ function usage(facts: ReadmeFacts): string {
       transformersJsCode('this-folder', facts),
       '```',
       '',
+      ...otherPrecisions(facts),
       plain,
     ].join('\n');
   }

@@ -1,10 +1,23 @@
 // The steps of an export in their order, removal first, one row each: how a step is chosen,
 // recorded, described and verified. What it does to the graph is in apply.ts.
 
+import { EspalierError } from '../../errors.ts';
 import type { Unit } from '../../units.ts';
 import type { Healing } from '../healing/healing.ts';
 import { type HealingNote, healingNote, readHealingNote } from '../healing/healingRecord.ts';
 import { healingInWords, healingSection } from '../healing/healingWords.ts';
+import { hasHalfActivations, storedObstacle } from '../quantise/dtypes.ts';
+import {
+  QUANTISED_DTYPES,
+  type Quantisation,
+  type QuantisedDtype,
+} from '../quantise/quantisation.ts';
+import {
+  type QuantisationNote,
+  quantisationNote,
+  readQuantisationNote,
+} from '../quantise/quantisationRecord.ts';
+import { quantisationInWords, quantisationSection } from '../quantise/quantisationWords.ts';
 import type { Field } from './provenanceCheck.ts';
 
 /** What each step needs to be told. */
@@ -19,11 +32,17 @@ interface StepParameters {
     quantised: 'again' | 'float';
   };
   float16: object;
+  quantise: {
+    quantisation: Quantisation;
+    /** What the graph is called by. */
+    dtype: QuantisedDtype;
+  };
 }
 
 /** What espalier.json keeps of each step. */
-interface StepRecords extends Omit<StepParameters, 'healing'> {
+interface StepRecords extends Omit<StepParameters, 'healing' | 'quantise'> {
   healing: { healing: HealingNote; quantised: 'again' | 'float' };
+  quantise: { quantisation: QuantisationNote; dtype: QuantisedDtype };
 }
 
 export type StepId = keyof StepParameters;
@@ -49,7 +68,7 @@ export interface StepTolerance {
 /** A row of the table. */
 export interface ExportStep<Id extends StepId> {
   /** Why the step makes no sense for a model stored as `dtype`, or null. */
-  obstacle(dtype: string): string | null;
+  obstacle(dtype: string, choice: StepChoice<Id>): string | null;
   tolerance: StepTolerance;
   /**
    * What was done to the weights, as a sentence of the README and of the command line; null when
@@ -59,8 +78,8 @@ export interface ExportStep<Id extends StepId> {
   describe(choice: StepChoice<Id>, fewBits: boolean): string | null;
   /** Present where the step is a training: the README then says so by `describe` alone. */
   trains?: true;
-  /** The suffix that names the written precision ("fp16"), or null when it stays. */
-  suffix: string | null;
+  /** The written precision ("fp16"), or null when it stays. */
+  dtype(choice: StepChoice<Id> | StepRecord<Id>): ExportDtype | null;
   /** A section of the README, where one sentence is not enough. */
   section?(choice: StepChoice<Id>): string;
   /** The parameters of the step in espalier.json; null for what is recorded elsewhere in it. */
@@ -74,7 +93,7 @@ const EXPORT_STEPS: { [Id in StepId]: ExportStep<Id> } = {
     obstacle: () => null,
     tolerance: {},
     describe: () => null,
-    suffix: null,
+    dtype: () => null,
     record: null,
     read: (field) => field.fail('a step that changes weights'),
   },
@@ -86,7 +105,7 @@ const EXPORT_STEPS: { [Id in StepId]: ExportStep<Id> } = {
       healingInWords(healing, fewBits ? quantised : null),
     trains: true,
     section: ({ healing }) => healingSection(healing),
-    suffix: null,
+    dtype: () => null,
     record: ({ step, healing, quantised }) => ({ step, quantised, healing: healingNote(healing) }),
     read: (field) => ({
       step: 'healing',
@@ -104,9 +123,26 @@ const EXPORT_STEPS: { [Id in StepId]: ExportStep<Id> } = {
     describe: () =>
       'Float32 weights are rounded to float16 (to the nearest, ties to even), and activations are ' +
       'float16; sums of squares, positions and what has no float16 kernel stay float32.',
-    suffix: 'fp16',
+    dtype: () => 'fp16',
     record: (choice) => choice,
     read: () => ({ step: 'float16' }),
+  },
+  quantise: {
+    obstacle: (dtype, { dtype: written }) => storedObstacle(dtype, written),
+    tolerance: {},
+    describe: ({ quantisation, dtype }) => quantisationInWords(quantisation, dtype),
+    section: ({ quantisation, dtype }) => quantisationSection(quantisation, dtype),
+    dtype: ({ dtype }) => dtype,
+    record: ({ step, dtype, quantisation }) => ({
+      step,
+      dtype,
+      quantisation: quantisationNote(quantisation),
+    }),
+    read: (field) => ({
+      step: 'quantise',
+      dtype: field.at('dtype').oneOf(QUANTISED_DTYPES),
+      quantisation: readQuantisationNote(field.at('quantisation')),
+    }),
   },
 };
 
@@ -142,8 +178,11 @@ export function readStep(field: Field): StepRecord {
 
 /** Why a model stored as `dtype` cannot take these steps, or null. */
 export function stepsObstacle(dtype: string, steps: readonly StepChoice[]): string | null {
+  const quantises = steps.some(({ step }) => step === 'quantise');
   for (const choice of steps) {
-    const why = stepOf(choice).obstacle(dtype);
+    // Few bits with float16 activations: a graph that has those already keeps them.
+    if (choice.step === 'float16' && quantises && hasHalfActivations(dtype)) continue;
+    const why = stepOf(choice).obstacle(dtype, choice);
     if (why !== null) return why;
   }
   return null;
@@ -160,28 +199,55 @@ export function stepsTolerance(steps: readonly StepChoice[]): StepTolerance {
   return found;
 }
 
-/**
- * Precisions in which a model can be written, as they are asked for, and the steps that make them.
- */
+/** Precisions in which a model can be written, as they are asked for. */
 export const EXPORT_DTYPES = {
-  fp16: [{ step: 'float16' }],
-} as const satisfies Record<string, readonly StepChoice[]>;
+  fp16: { float16: true, bits: null },
+  q4: { float16: false, bits: 4 },
+  q4f16: { float16: true, bits: 4 },
+  q8: { float16: false, bits: 8 },
+} as const satisfies Record<string, { float16: boolean; bits: 4 | 8 | null }>;
 
 export type ExportDtype = keyof typeof EXPORT_DTYPES;
 
-/** The precision that these steps make, or null where none of the table does. */
-export function dtypeOf(steps: readonly { step: StepId }[]): ExportDtype | null {
-  const names = steps
-    .map(({ step }) => step)
-    .filter((step) => EXPORT_STEPS[step].suffix !== null)
-    .join();
-  const entries = Object.entries(EXPORT_DTYPES) as [ExportDtype, readonly StepChoice[]][];
-  return entries.find(([, made]) => made.map(({ step }) => step).join() === names)?.[0] ?? null;
+/** Those that need a quantisation. */
+export const isQuantisedDtype = (dtype: ExportDtype | null): dtype is QuantisedDtype =>
+  dtype !== null && EXPORT_DTYPES[dtype].bits !== null;
+
+/** The precision that these steps make, or null where the source's stays. */
+export function dtypeOf(steps: readonly (StepChoice | StepRecord)[]): ExportDtype | null {
+  const made = steps.map((choice) => stepOf(choice as StepChoice).dtype(choice));
+  return made.findLast((dtype) => dtype !== null) ?? null;
 }
 
-/** The steps of a precision; none where the source's is kept. */
-export function dtypeSteps(dtype: ExportDtype | null): StepChoice[] {
-  return dtype === null ? [] : [...EXPORT_DTYPES[dtype]];
+/**
+ * The steps of a precision; none where the source's is kept.
+ * @param quantisation what precisions of few bits need
+ * @throws EspalierError `bad-input` without one, or for one of other bits
+ */
+export function dtypeSteps(
+  dtype: ExportDtype | null,
+  quantisation: Quantisation | null = null,
+): StepChoice[] {
+  if (dtype === null) return [];
+  const steps: StepChoice[] = EXPORT_DTYPES[dtype].float16 ? [{ step: 'float16' }] : [];
+  if (!isQuantisedDtype(dtype)) return steps;
+  const { bits } = EXPORT_DTYPES[dtype];
+  if (quantisation?.settings.bits !== bits)
+    throw new EspalierError(
+      'bad-input',
+      quantisation
+        ? `The quantisation is in ${quantisation.settings.bits} bits, and ${dtype} has ${bits}.`
+        : `What is written as ${dtype} has to be quantised first.`,
+      'Quantise the plan to that precision, then export it.',
+    );
+  return [...steps, { step: 'quantise', quantisation, dtype }];
+}
+
+/** The quantisation among the steps of an export, or null. */
+export function quantisationOf(steps: readonly StepChoice[]): StepChoice<'quantise'> | null {
+  return (
+    steps.find((choice): choice is StepChoice<'quantise'> => choice.step === 'quantise') ?? null
+  );
 }
 
 /** The healing among the steps of an export, or null. */

@@ -10,7 +10,7 @@ import {
   Tensor,
 } from '@huggingface/transformers';
 import { afterAll, describe, expect, it } from 'vitest';
-import { nodeFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { Decoder } from '../../runtime/decode/decoder.ts';
 import { type Generation, generateGreedily } from '../../runtime/decode/greedy.ts';
 import { nodeLoader } from '../../runtime/device/ort.node.ts';
@@ -19,13 +19,17 @@ import { TOLERANCES } from '../../runtime/verify/tolerances.ts';
 import { fixturePath, golden, type SampleGolden, samplePath } from '../../testing/fixtures.ts';
 import { parseUnits, type Unit } from '../../units.ts';
 import { openModel } from '../open/open.ts';
+import { quantisationOf } from '../quantise/testing/byHand.ts';
 import { manifestSource } from './folder.ts';
-import { exportManifest } from './manifest.ts';
+import { type ExportOptions, exportManifest } from './manifest.ts';
+import { dtypeSteps } from './steps.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'espalier-transformers-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 env.allowRemoteModels = false;
 env.localModelPath = scratch;
+
+const DOWN = 'model.layers.2.mlp.down_proj.MatMul.weight';
 
 const exportSample = (graph: string, removed: readonly Unit[], name: string): Promise<void> =>
   exportTo(samplePath(), graph, removed, name);
@@ -35,9 +39,11 @@ async function exportTo(
   graph: string | undefined,
   removed: readonly Unit[],
   name: string,
+  precisions: Pick<ExportOptions, 'steps' | 'also'> = {},
 ): Promise<void> {
-  const folder = await nodeFolder(path);
-  const manifest = await exportManifest(await openModel(folder, graph), removed, { app: 'test' });
+  const folder = await openFolder(path);
+  const options = { app: 'test', ...precisions };
+  const manifest = await exportManifest(await openModel(folder, graph), removed, options);
   for (const file of manifest.files) {
     const path = join(scratch, name, file.path);
     mkdirSync(dirname(path), { recursive: true });
@@ -84,7 +90,7 @@ async function generateHere(
   count: number,
 ): Promise<Generation[]> {
   const engine = await openWasm(nodeLoader);
-  const folder = await nodeFolder(join(scratch, name));
+  const folder = await openFolder(join(scratch, name));
   const decoder = await Decoder.open(await openModel(folder, graph), engine);
   try {
     const runs: Generation[] = [];
@@ -149,6 +155,29 @@ describe('transformers.js', () => {
     const ids = tokenizer.encode('The old house');
     expect(ids.length).toBeGreaterThan(0);
     expect(await generate('q4', 'q4', ids, 8)).toHaveLength(8);
+  });
+
+  it('generates in every precision of a folder of several what our decoder does', async () => {
+    const few = quantisationOf({ embedding: 8, head: 8 }, { forms: { [DOWN]: 8 } });
+    const eight = quantisationOf({ bits: 8, head: 8, symmetric: true });
+    const also = [dtypeSteps('q4f16', few), dtypeSteps('q8', eight)];
+    const steps = dtypeSteps('q4', few);
+    await exportTo(samplePath(), 'onnx/model.onnx', [3, 7], 'several', { steps, also });
+    const prompt = windows[0]!.slice(0, 16);
+    for (const [dtype, file, margin] of [
+      ['q4', 'q4', 1e-3],
+      ['q4f16', 'q4f16', TOLERANCES.float16.logits],
+      ['q8', 'quantized', 1e-3],
+    ] as const) {
+      const [here] = await generateHere('several', `onnx/model_${file}.onnx`, [prompt], 12);
+      const there = await AutoModelForCausalLM.from_pretrained('several', { dtype, device: 'cpu' });
+      const close = here!.margins.findIndex((size) => size < margin);
+      const sure = close < 0 ? here!.ids.length : close;
+      const found = await generateWith(there, prompt, 12);
+      await there.dispose();
+      expect(found.slice(0, sure), dtype).toEqual(here!.ids.slice(0, sure));
+      expect(sure, dtype).toBeGreaterThanOrEqual(4);
+    }
   });
 
   const greedyOf = (name: string) =>

@@ -11,6 +11,9 @@ import { joinedOpset } from './opsets.ts';
 /** Before the names of the embedding graph's own values. */
 const PREFIX = 'embedding:';
 
+/** Whether a value of a joined graph is one of the embedding graph. */
+export const isOfEmbeddingGraph = (value: string): boolean => value.startsWith(PREFIX);
+
 /**
  * The decoder with its embeddings computed from token ids. Values of the decoder keep their names;
  * those of the embedding graph get a prefix, but for its token ids and for what the decoder takes

@@ -5,7 +5,7 @@ import { EspalierError } from '../../errors.ts';
 import { derive, keyOf } from '../../onnx/bytes.ts';
 import { decodeModel } from '../../onnx/codec.ts';
 import type { Bytes, DerivedRange } from '../../onnx/source.ts';
-import { isOfOther } from '../programs/comparisonHead.ts';
+import { isOfOther } from '../programs/compare/comparisonHead.ts';
 import {
   type BoundProgram,
   type ScorePrograms,
@@ -29,9 +29,28 @@ export function healedPrograms(
   structure: Structure,
   changes: readonly WeightChange[],
 ): ScorePrograms {
-  const weights = new ChangedWeights(changedBytes(structure, changes), usesOf(structure));
+  return reboundPrograms(programs, structure, changedBytes(structure, changes));
+}
+
+/**
+ * The programs with other bytes for stored ones, each as long as what it stands for.
+ * @param changed by block (null: outside of the blocks, for what multiplies by them) and by `keyOf`
+ *   the stored bytes
+ * @param looked what token ids are looked up in, by `keyOf` the stored bytes
+ * @throws EspalierError `bad-input` for a weight that no program reads
+ */
+export function reboundPrograms(
+  programs: ScorePrograms,
+  structure: Structure,
+  changed: ReadonlyMap<number | null, ReadonlyMap<string, Bytes>>,
+  looked: ReadonlyMap<string, Bytes> = new Map(),
+): ScorePrograms {
+  const uses = usesOf(structure);
+  const weights = new ChangedWeights(changed, uses);
   const { side, tokenSide } = programs;
-  const embed = weights.bind(programs.embed, null, lookups(programs.embed));
+  const tables = lookups(programs.embed);
+  const multiplied = weights.bind(programs.embed, null, tables);
+  const embed = looked.size > 0 ? withTables(multiplied, tables, looked, uses) : multiplied;
   const blocks = programs.blocks.map((bound, block) => weights.bind(bound, block));
   const head = weights.bind(programs.head, null);
   weights.requireAllFound();
@@ -143,6 +162,20 @@ class ChangedWeights {
     const { from } = derive(transform, all, label, parameters) as DerivedRange;
     return { from, offset: data.offset, length: data.length };
   }
+}
+
+/** The embedding with other bytes for what it looks rows up in, and for nothing else. */
+function withTables(
+  embed: BoundProgram,
+  tables: ReadonlySet<string>,
+  looked: ReadonlyMap<string, Bytes>,
+  uses: WeightUses,
+): BoundProgram {
+  const weights = new ChangedWeights(new Map([[null, looked]]), uses);
+  const others = [...embed.weights.keys()].filter((input) => !tables.has(input));
+  const bound = weights.bind(embed, null, new Set(others));
+  weights.requireAllFound();
+  return bound;
 }
 
 /** Original and plan, each with the weights of its own head. */

@@ -9,6 +9,9 @@ import { type StoredWeight, valueDims } from './changedWeights.ts';
 import { findWeight, readersOf, type WeightChanges } from './storedWeights.ts';
 import { usesOf, type WeightUses } from './weightUses.ts';
 
+/** What changes weights, for messages. */
+type ChangedBy = 'healing' | 'quantisation';
+
 /** A weight under its name in a copy. */
 interface SameWeight extends WeightChanges {
   weight: StoredWeight;
@@ -28,6 +31,7 @@ export function changesOfCopy(
   source: Structure,
   copy: Structure,
   changes: readonly WeightChanges[],
+  by: ChangedBy = 'healing',
 ): SameWeight[] {
   const uses = usesOf(source);
   const copied = copy === source ? uses : usesOf(copy);
@@ -39,7 +43,7 @@ export function changesOfCopy(
       throw new EspalierError(
         'unsupported-graph',
         `The weight ${tensor}${block === null ? '' : ` of block ${block}`} is changed by the ` +
-          'healing, and was not found in every graph of the decoder.',
+          `${by}, and was not found in every graph of the decoder.`,
         'Use the graphs of one export of the model, or one merged graph.',
       );
     const { weight } = findWeight(copied, { tensor: name, block });
@@ -47,7 +51,7 @@ export function changesOfCopy(
   });
 }
 
-function nameInCopy(
+export function nameInCopy(
   uses: WeightUses,
   copied: WeightUses,
   name: string,
@@ -88,6 +92,7 @@ export async function requireSameWeights(
   copies: readonly Structure[],
   changes: readonly WeightChanges[],
   folder: Folder,
+  by: ChangedBy = 'healing',
 ): Promise<void> {
   const reader = new BytesReader(folder);
   const sample = (data: Bytes): Promise<Uint8Array> => {
@@ -96,7 +101,7 @@ export async function requireSameWeights(
     return reader.open(data).read((data.length - length) >> 1, length);
   };
   for (const copy of copies) {
-    for (const { weight, original, block } of changesOfCopy(source, copy, changes)) {
+    for (const { weight, original, block } of changesOfCopy(source, copy, changes, by)) {
       const differ =
         weight.kind !== original.kind ||
         valueDims(weight).join() !== valueDims(original).join() ||
@@ -106,7 +111,7 @@ export async function requireSameWeights(
         throw new EspalierError(
           'unsupported-graph',
           `The weight ${original.name}${block === null ? '' : ` of block ${block}`} is changed by ` +
-            `the healing, and differs from ${weight.name}, which has its place in another graph ` +
+            `the ${by}, and differs from ${weight.name}, which has its place in another graph ` +
             'of the decoder.',
           'Use the graphs of one export of the model.',
         );

@@ -105,7 +105,8 @@ function copyBytes(
   layout: DataLayout,
   place: PlaceTensor,
 ): Omit<ExportBytes, 'total'> {
-  const regionOf = withNewValues(model.graph, structure);
+  const regionOf = regions(structure);
+  const known = knownValue(model.graph, structure);
 
   // One graph for each sublayer: attention and feed-forward of block 0, of block 1, and so on.
   const sublayers = structure.blocks
@@ -121,8 +122,10 @@ function copyBytes(
       }),
     );
   const isFeedForward = feedForwardValues(structure);
-  const indexOf = (value: string): number =>
-    2 * (regionOf(value) - 1) + (isFeedForward(value) ? 1 : 0);
+  const indexOf = (value: string): number => {
+    const at = known(value);
+    return 2 * (regionOf(at) - 1) + (isFeedForward(at) ? 1 : 0);
+  };
   const sublayerOf = (value: string): Graph | undefined => sublayers[indexOf(value)];
   const owners = new Map<string, number>();
   const weights = new Map<string, number>();
@@ -225,17 +228,22 @@ function modelToExport(
   }
 }
 
-/** Values that a step has put into the graph belong where the first of their readers belongs. */
-function withNewValues(graph: Graph, structure: Structure): (value: string) => number {
-  const regionOf = regions(structure);
-  const isNew = (value: string): boolean =>
-    !structure.producer.has(value) && !structure.graph.initializers.has(value);
+/** Values that a step has put into the graph stand where the first of their readers stands. */
+function knownValue(graph: Graph, structure: Structure): (value: string) => string {
+  const isKnown = (value: string): boolean =>
+    structure.producer.has(value) || structure.graph.initializers.has(value);
   const readers = new Map<string, Node>();
   for (const node of graph.nodes)
     for (const x of dependencies(node)) if (!readers.has(x)) readers.set(x, node);
-  return (value: string): number => {
-    const reader = isNew(value) ? readers.get(value)?.outputs[0] : undefined;
-    return regionOf(reader ?? value);
+  return (value) => {
+    let at = value;
+    // The nodes are sorted, so that this comes to an end.
+    while (!isKnown(at)) {
+      const next = readers.get(at)?.outputs[0];
+      if (next === undefined) return value;
+      at = next;
+    }
+    return at;
   };
 }
 

@@ -1,7 +1,7 @@
 // The bytes predicted for a plan are the bytes that its export writes.
 
 import { describe, expect, it } from 'vitest';
-import { nodeFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import { type Attribute, DataType } from '../../onnx/graph.ts';
 import { inFile } from '../../onnx/testing/inFile.ts';
@@ -11,6 +11,7 @@ import { sublayerUnit } from '../../units.ts';
 import { manifestFolder } from '../export/folder.ts';
 import { exportManifest, type Manifest } from '../export/manifest.ts';
 import { dtypeSteps } from '../export/steps.ts';
+import { quantisationOf } from '../quantise/testing/byHand.ts';
 import { PLAIN, residualModel } from '../testing/residual.ts';
 import { writtenSizes } from './entries.ts';
 import { openModel } from './open.ts';
@@ -25,6 +26,7 @@ const models = [
 ];
 
 const FP16 = dtypeSteps('fp16');
+const Q4F16 = dtypeSteps('q4f16', quantisationOf({ embedding: 8, head: 4 }));
 
 /** Bytes of the graph file and its data. */
 function bytesOf({ files, graph }: Manifest): number {
@@ -35,7 +37,7 @@ function bytesOf({ files, graph }: Manifest): number {
 
 describe('planSize', () => {
   it.each(models)('predicts the export of $name within 1 %', async ({ path, graph }) => {
-    const folder = await nodeFolder(path);
+    const folder = await openFolder(path);
     const opened = await openModel(folder, graph);
     const { summary } = opened;
     const removable = summary.blocks.filter((b) => b.unremovable === undefined).map((b) => b.index);
@@ -49,18 +51,18 @@ describe('planSize', () => {
             [sublayerUnit(parts[1]!, 'ffn'), sublayerUnit(parts[2]!, 'attn')],
           ]
         : [];
-    for (const removed of [
-      [],
-      removable.slice(1, 2),
-      [removable[0] ?? 0, removable.at(-1) ?? 0],
-      ...units,
-    ]) {
-      if (summary.dtype === 'fp32') {
+    const plans = [[], removable.slice(1, 2), [removable[0] ?? 0, removable.at(-1) ?? 0], ...units];
+    const isFloat = summary.dtype === 'fp32';
+    const sizes = isFloat && { half: writtenSizes(opened, FP16), few: writtenSizes(opened, Q4F16) };
+    for (const [k, removed] of plans.entries()) {
+      if (sizes) {
         const half = await exportManifest(opened, removed, { app: 'test', steps: FP16 });
         const written = bytesOf(half);
-        const { bytes, kvBytesPerToken } = planSize(summary, removed, writtenSizes(opened, FP16));
-        const reopened = await openModel(manifestFolder(half, folder), half.graph);
-        expect(kvBytesPerToken, `float16 ${removed}`).toBe(reopened.summary.kvBytesPerToken);
+        const { bytes, kvBytesPerToken } = planSize(summary, removed, sizes.half);
+        if (k === 0 || k === plans.length - 1) {
+          const reopened = await openModel(manifestFolder(half, folder), half.graph);
+          expect(kvBytesPerToken, `float16 ${removed}`).toBe(reopened.summary.kvBytesPerToken);
+        }
         expect(Math.abs(bytes - written) / written, `float16 ${removed}`).toBeLessThan(
           removed.length === 0 ? 1e-3 : 0.01,
         );
@@ -72,6 +74,15 @@ describe('planSize', () => {
       expect(Math.abs(size.bytes - bytes) / bytes, String(removed)).toBeLessThan(
         removed.length === 0 ? 1e-3 : 0.01,
       );
+      if (sizes && (removed.length === 0 || removed === units[1])) {
+        const few = bytesOf(await exportManifest(opened, removed, { app: 'test', steps: Q4F16 }));
+        const planned = planSize(summary, removed, sizes.few).bytes;
+        // Beside the entries of the graph, which are as large as without quantising.
+        const entries = Math.abs(size.bytes - bytes);
+        expect(Math.abs(planned - few) - entries, `q4f16 ${removed}`).toBeLessThan(
+          removed.length === 0 ? few * 1e-3 : few * 0.01,
+        );
+      }
       const again = await openModel(manifestFolder(manifest, folder), written);
       expect(size.kvBytesPerToken).toBe(again.summary.kvBytesPerToken);
       if (!/int8|quant/.test(summary.dtype))

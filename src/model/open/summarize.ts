@@ -252,7 +252,7 @@ function dtypeOf(structure: Structure, weights: readonly StoredWeight[]): string
 }
 
 function storedAs(w: StoredWeight): string {
-  if (w.bits === 2 || w.bits === 4) return `q${w.bits}`;
+  if (w.bits === 2 || w.bits === 4 || (w.packed && w.bits === 8)) return `q${w.bits}`;
   switch (w.tensor.type) {
     case DataType.float:
       return 'fp32';

@@ -26,6 +26,8 @@ export interface StoredWeight {
   sublayer: 'attention' | 'feed-forward' | 'both';
   /** Bits per parameter, 4 for packed int4. */
   bits: number;
+  /** Read by an operator that takes blocks of few bits. */
+  packed: boolean;
 }
 
 /** Input positions without parameters: scales, zero points, rotary tables, indices. */
@@ -108,7 +110,7 @@ export function storedWeights(structure: Structure): StoredWeight[] {
       const slot = node.inputs.indexOf(x) >= 0 ? node.inputs.indexOf(x) : k;
       if (!carries || NO_PARAMETERS.get(node.op)?.includes(slot) || isScaleProduct(structure, node))
         continue;
-      const own = packing(node, slot);
+      const own = packing(node, slot, structure.typeOf(x));
       for (const u of r < 0 ? outer : [null]) {
         use.factor = Math.max(use.factor ?? 1, own.factor, u?.factor ?? 1);
         use.exact = own.exact ?? u?.exact ?? use.exact;
@@ -128,6 +130,7 @@ export function storedWeights(structure: Structure): StoredWeight[] {
       params: counts ? (use.exact ?? elements * (use.factor ?? 1)) : 0,
       regions: use.regions,
       sublayer,
+      packed: use.bits !== null,
       bits:
         use.bits ??
         (tensor.type === DataType.int4 || tensor.type === DataType.uint4
@@ -216,6 +219,7 @@ function isScaleProduct(structure: Structure, node: Node): boolean {
 function packing(
   node: Node,
   slot: number,
+  type: DataType,
 ): { factor: number; exact: number | null; bits: number | null } {
   if ((node.op === 'MatMulNBits' || node.op === 'MatMulBnb4') && slot === 1) {
     const n = intAttribute(node, 'N');
@@ -224,7 +228,8 @@ function packing(
   }
   if (node.op === 'GatherBlockQuantized' && slot === 0) {
     const bits = intAttribute(node, 'bits') ?? 4;
-    return { factor: 1, exact: null, bits };
+    // Types of 4 bits count their elements, bytes hold two.
+    return { factor: type === DataType.uint8 ? 8 / bits : 1, exact: null, bits };
   }
   if (node.op === 'QMoE' && [2, 5, 8].includes(slot)) {
     const bits = intAttribute(node, 'expert_weight_bits') ?? 4;

@@ -5,7 +5,7 @@ import type { ValueInfo } from '../../onnx/graph.ts';
 import { stateShape } from '../structure/kv.ts';
 import { graphSizes } from '../structure/sizes.ts';
 import type { StatePair, Structure } from '../structure/structure.ts';
-import { OTHER } from './comparisonHead.ts';
+import { OTHER } from './compare/comparisonHead.ts';
 import { TARGETS } from './nll.ts';
 import type { InputSource, PositionForm, ProgramDim } from './program.ts';
 import type { Subgraph } from './subgraph.ts';

@@ -91,6 +91,27 @@ describe('the table of missing kernels', () => {
     expect(kernelObstacle(third, 'wasm', 'webgpu')).toMatch(/MoE with a third weight/);
   });
 
+  test('says of matrices in few bits what the CPU and WebGPU have', async () => {
+    const floats = graphOf(
+      'in x f32 [1,3,64]\ninit q0 f32 [8,2,32]\nq = Cast{to=2}(q0)\ninit s f32 [8,2]\n' +
+        'init z f32 [8,2]\nout y f32 [1,3,8]\n' +
+        'y = com.microsoft.MatMulNBits{K=64,N=8,bits=8,block_size=32}(x, q, s, z)',
+    );
+    expect(kernelObstacle(floats, 'wasm', 'webgpu')).toMatch(
+      /MatMulNBits with 8 bits and zero points that are floats \(.*neither/,
+    );
+    for (const { attributes } of floats.nodes)
+      if (attributes.has('bits')) attributes.set('bits', { name: 'bits', kind: 'int', value: 4 });
+    expect(kernelObstacle(floats, 'wasm')).toBeNull();
+    const table = graphOf(
+      'in i i64 [3]\ninit q u8 [9,24]\ninit s f32 [9,3]\ninit z u8 [9,2]\nout y f32 [3,48]\n' +
+        'y = com.microsoft.GatherBlockQuantized{bits=4,block_size=16,gather_axis=0,' +
+        'quantize_axis=1}(q, i, s, z)',
+    );
+    expect(kernelObstacle(table, 'webgpu')).toMatch(/rows of 3 blocks, an odd number/);
+    expect([kernelObstacle(table, 'wasm'), await compiles(table, 'wasm')]).toEqual([null, true]);
+  });
+
   test('is what a model says of itself before anything runs', async () => {
     const folder = await openFolder(fixturePath('genai-lfm2-fp32-cpu'));
     const opened = await openModel(folder);

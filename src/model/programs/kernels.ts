@@ -2,7 +2,7 @@
 // that only other devices implement.
 
 import { subgraphs } from '../../onnx/captures.ts';
-import { type Graph, intAttribute, type Node } from '../../onnx/graph.ts';
+import { DataType, type Graph, intAttribute, type Node, type Tensor } from '../../onnx/graph.ts';
 import { shortName } from '../../onnx/limits.ts';
 
 type Device = 'wasm' | 'webgpu' | 'cpu';
@@ -11,8 +11,11 @@ interface Gap {
   ops: readonly string[];
   devices: readonly Device[];
   /** What of the node has no kernel, to be read after its name; null when it has one. */
-  lacking(node: Node): string | null;
+  lacking(node: Node, tensorOf: TensorOf): string | null;
 }
+
+/** A constant by its value, in the graph of a node or around it. */
+type TensorOf = (value: string) => Tensor | undefined;
 
 const ALL: readonly Device[] = ['wasm', 'webgpu', 'cpu'];
 const ON_CPU: readonly Device[] = ['wasm', 'cpu'];
@@ -21,7 +24,8 @@ const ACTIVATIONS = ['relu', 'gelu', 'silu', 'identity', 'swiglu'];
 
 /**
  * As ONNX Runtime 1.30 has them: on the CPU (wasm and native) every row was tried, those of WebGPU
- * are what its kernels say. MoE has no WebGPU kernel and runs on the CPU there too.
+ * are what its kernels say; those of matrices in few bits were tried there too. MoE has no WebGPU
+ * kernel and runs on the CPU there too, as do products whose zero points are floats.
  */
 const GAPS: readonly Gap[] = [
   {
@@ -68,6 +72,29 @@ const GAPS: readonly Gap[] = [
     },
   },
   {
+    ops: ['MatMulNBits'],
+    devices: ALL,
+    lacking: (node, tensorOf) => {
+      const bits = intAttribute(node, 'bits') ?? 4;
+      const type = tensorOf(node.inputs[3] ?? '')?.type;
+      const floats = type === DataType.float || type === DataType.float16;
+      return floats && bits !== 4 ? `${bits} bits and zero points that are floats` : null;
+    },
+  },
+  {
+    ops: ['GatherBlockQuantized'],
+    devices: ['webgpu'],
+    // It compares the packed zero points of a row, which start on a byte, with its scales.
+    lacking: (node, tensorOf) => {
+      const [data, , scales, zeros] = node.inputs.map(tensorOf);
+      const blocks = scales?.dims.at(-1) ?? 0;
+      const packed = data?.type === DataType.uint8 && (intAttribute(node, 'bits') ?? 4) === 4;
+      return packed && zeros && blocks % 2 === 1
+        ? `4 bits, zero points and rows of ${blocks} blocks, an odd number`
+        : null;
+    },
+  },
+  {
     ops: ['CausalConvWithState', 'LinearAttention'],
     devices: ALL,
     lacking: (node) => {
@@ -95,17 +122,22 @@ export function kernelObstacle(graph: Graph, ...devices: Device[]): string | nul
   return found && `${runtime} has no kernel for ${found}${where[1] ? ',' : ''} ${last}.`;
 }
 
-function firstGap(graph: Graph, on: readonly Device[]): string | null {
+function firstGap(
+  graph: Graph,
+  on: readonly Device[],
+  around: TensorOf = () => undefined,
+): string | null {
+  const tensorOf: TensorOf = (value) => graph.initializers.get(value) ?? around(value);
   for (const node of graph.nodes) {
     if (node.domain === 'com.microsoft')
       for (const { ops, devices, lacking } of GAPS) {
         if (!ops.includes(node.op) || !on.every((device) => devices.includes(device))) continue;
-        const what = lacking(node);
+        const what = lacking(node, tensorOf);
         if (what !== null)
           return `${node.op} with ${what} (${shortName(node.name || (node.outputs[0] ?? ''))})`;
       }
     for (const inner of subgraphs(node)) {
-      const within = firstGap(inner, on);
+      const within = firstGap(inner, on, tensorOf);
       if (within !== null) return within;
     }
   }

@@ -90,7 +90,7 @@ export type OutputTarget =
   | { kind: 'compared'; value: 'nll' | 'nll-other' | 'kl' | 'top' }
   | { kind: 'gradient' } // dL/d(residual stream before this program), (B, S, C) float32
   | { kind: 'weight-gradient'; part: string } // the sum so far with this chunk's part added
-  | { kind: 'sum' } // over the tokens of this run, float32; a refit knows which by its name
+  | { kind: 'sum' } // over the tokens of this run, float32; who reads it knows which by its name
   | { kind: 'taylor'; weight: string }; // sum |W dL/dW| of a weight, a float32 scalar
 
 export interface ProgramOutput {
@@ -218,4 +218,36 @@ export interface ScorePrograms extends ProgramTraits {
    * too, unless others are bound. Made on first access; absent where nothing is compared.
    */
   compareApart?: BoundProgram | undefined;
+}
+
+/** The programs after a change of each, made on first access where the given ones are. */
+export function mapPrograms(
+  programs: ScorePrograms,
+  change: (bound: BoundProgram) => BoundProgram,
+): ScorePrograms {
+  const some = (bound: BoundProgram | null): BoundProgram | null => bound && change(bound);
+  let sublayers: ScorePrograms['sublayers'];
+  let compare: BoundProgram | null = null;
+  return {
+    ...traitsOf(programs),
+    embed: change(programs.embed),
+    side: some(programs.side),
+    tokenSide: some(programs.tokenSide),
+    blocks: programs.blocks.map(change),
+    // Accessors, not copies: these are made on first access.
+    get sublayers() {
+      sublayers ??=
+        programs.sublayers?.map((pair) => pair && { attn: some(pair.attn), ffn: some(pair.ffn) }) ??
+        [];
+      return sublayers;
+    },
+    head: change(programs.head),
+    get compare() {
+      compare ??= change(programs.compare);
+      return compare;
+    },
+    get compareApart() {
+      return programs.compareApart && change(programs.compareApart);
+    },
+  };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nodeFolder } from '../../node/folder.ts';
+import { openFolder } from '../../node/testing/openFolder.ts';
 import { decodeModel } from '../../onnx/codec.ts';
 import { elementCount, isRange } from '../../onnx/graph.ts';
 import { fixtureFolder } from '../../testing/derived.ts';
@@ -17,7 +17,7 @@ async function withFixture(
   file: string,
   use: (opened: OpenedModel) => Promise<void>,
 ): Promise<void> {
-  const folder = await nodeFolder(fixtureFolder(name));
+  const folder = await openFolder(fixtureFolder(name));
   try {
     await use(await openModel(folder, file));
   } finally {
@@ -75,7 +75,7 @@ describe('chains of programs against the goldens', () => {
   for (const row of scored.filter((r) => r.dtype !== 'fp32')) {
     it(`${row.folder} (${row.dtype}): NLL within the tolerance of its golden`, () =>
       withFixture(row.folder, row.file, async (opened) => {
-        const programs = makeScorePrograms(opened, { device: 'wasm', keepAccuracyLevel: true });
+        const programs = makeScorePrograms(opened, { device: 'wasm', accuracyLevels: 'kept' });
         expect(await largestDifference(programs, opened, row.folder)).toBeLessThan(
           golden(row.folder).nllTol,
         );
@@ -96,7 +96,7 @@ describe('chains of programs against the goldens', () => {
   });
 
   it('meet the goldens of the sample, two windows, with and without blocks', async () => {
-    const folder = await nodeFolder(samplePath());
+    const folder = await openFolder(samplePath());
     const opened = await openModel(folder, 'onnx/model.onnx');
     const { windows, baseline_nll_per_sample, loo_nll_per_sample } = golden<SampleGolden>('sample');
     const chain = await Chain.open(makeScorePrograms(opened, { device: 'wasm' }), folder);
@@ -143,7 +143,7 @@ describe('programs', () => {
   });
 
   it('read no cache in builder graphs and share one buffer for a tied table', async () => {
-    const folder = await nodeFolder(samplePath());
+    const folder = await openFolder(samplePath());
     const programs = makeScorePrograms(await openModel(folder, 'onnx/model.onnx'), {
       device: 'webgpu',
     });

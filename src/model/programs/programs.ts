@@ -3,46 +3,25 @@
 import { EspalierError } from '../../errors.ts';
 import { DataType } from '../../onnx/graph.ts';
 import type { Structure } from '../structure/structure.ts';
-import type { AssembleContext, Outputs } from './assemble.ts';
-import { assemble, assembleClasses } from './assemble.ts';
-import { carryOf } from './carry.ts';
-import { canonical } from './classes.ts';
-import { COMPARED, comparisonHead, OTHER } from './comparisonHead.ts';
-import { keepEveryPosition } from './everyPosition.ts';
-import type { SourceOf } from './inputs.ts';
-import { inputSources, requireChainable } from './inputs.ts';
-import { kernelObstacle } from './kernels.ts';
-import { appendNll, TARGETS } from './nll.ts';
-import type { BoundProgram, Program, ScorePrograms } from './program.ts';
+import { assembleClasses, type Outputs } from './assemble.ts';
+import { COMPARED, comparisonHead, OTHER } from './compare/comparisonHead.ts';
 import {
-  exactQuantisedMatMul,
-  expandHeadNorms,
-  foldTransposedLookup,
-  foldTransposedWeights,
-  replaceIsNaN,
-  softcapOf,
-} from './rewrites.ts';
+  copySubgraph,
+  cutHead,
+  makeCutter,
+  NLL,
+  type ProgramOptions,
+  type ProgramSource,
+} from './cutter.ts';
+import { requireChainable } from './inputs.ts';
+import { kernelObstacle } from './kernels.ts';
+import { appendNll } from './nll.ts';
+import type { BoundProgram, Program, ScorePrograms } from './program.ts';
 import { cutSideValues, mixesRows } from './sideValues.ts';
-import type { Subgraph } from './subgraph.ts';
-import { copyNode, cutSubgraph, replaceValues, trimSubgraph } from './subgraph.ts';
+import { cutSubgraph, replaceValues, type Subgraph } from './subgraph.ts';
 import { makeSublayers } from './sublayers.ts';
-import { aliasReshapes, liftConstants } from './weights.ts';
-import { withoutCaches } from './withoutCaches.ts';
 
-/** What making programs needs of an opened model. */
-export interface ProgramSource {
-  structure: Structure;
-  config: { headSize: number | null };
-  summary: { hiddenSize: number | null; vocabSize: number | null };
-}
-
-export interface ProgramOptions {
-  device: 'wasm' | 'webgpu' | 'cpu';
-  /** Keep the file's accuracy_level of MatMulNBits: coarse, but what the exported model will do. */
-  keepAccuracyLevel?: boolean;
-  /** Ordinals of the blocks to cut, all by default. Used to look for obstacles quickly. */
-  blocks?: readonly number[];
-}
+export type { ProgramOptions, ProgramSource } from './cutter.ts';
 
 /**
  * The programs of the original model: ids -> embed -> block 0 .. N-1 -> head -> NLL. Blocks of one
@@ -65,49 +44,13 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
         : 'Blocks can be removed all the same: the export is written without running it.',
     );
   const { hiddenSize, vocabSize } = knownSizes(opened.summary);
-  const nodes = withoutCaches(structure);
-  const applied = new Map<string, number>();
-  let softcap = 0;
-  const prepare = (subgraph: Subgraph): Subgraph => {
-    liftConstants(subgraph);
-    aliasReshapes(subgraph);
-    trimSubgraph(subgraph);
-    softcap = Math.max(softcap, softcapOf(subgraph));
-    for (const [label, rewrite] of rewritesFor(options, structure)) {
-      const count = rewrite(subgraph);
-      if (count > 0) applied.set(label, (applied.get(label) ?? 0) + count);
-    }
-    return subgraph;
-  };
-  const carry = carryOf(structure, hiddenSize);
-  const inRegion = (r: number) => (position: number) =>
-    structure.region[position] === r ||
-    (r > 0 &&
-      r <= structure.blocks.length &&
-      (structure.copyable(r - 1, position) || carry.borrowed(r - 1, position)));
-  const sourceOf = inputSources(structure, opened.config.headSize);
-  const context: AssembleContext = { structure, sourceOf, typeOf: typesOf(structure) };
-  const single = (id: string, subgraph: Subgraph, outputs: Outputs): BoundProgram =>
-    assemble(id, [canonical(subgraph, roleOf(sourceOf))], outputs, context)[0] as BoundProgram;
-
-  const cut = (k: number): string => structure.cuts[k] as string;
+  const cutter = makeCutter(opened, hiddenSize, options);
+  const { nodes, carry, cut, inRegion, prepare, single, context, opset } = cutter;
   const embed = prepare(cutSubgraph(structure, nodes, [cut(0)], inRegion(0)));
-  const head = prepare(
-    cutSubgraph(structure, nodes, [structure.logits], inRegion(structure.blocks.length + 1)),
-  );
+  const { head, residual, reattached } = cutHead(cutter);
   requireChainable(embed, [], 'The embedding', structure);
-  requireChainable(head, [cut(structure.blocks.length)], 'The head', structure);
-  const reattached =
-    !structure.perTokenLogits && keepEveryPosition(head, cut(structure.blocks.length));
-  if (reattached) applied.set('logits computed for every token, not only the last', 1);
-  const opset = structure.model.opsets.get('') ?? structure.model.opsets.get('ai.onnx') ?? 18;
-  const headWithLogits: Subgraph = {
-    ...head,
-    nodes: head.nodes.map(copyNode),
-    inputs: [...head.inputs],
-    initializers: new Map(head.initializers),
-  };
-  const headByPosition = appendNll(head, cut(structure.blocks.length), opset);
+  const headWithLogits = copySubgraph(head);
+  const headByPosition = appendNll(head, residual, opset);
   if (!structure.perTokenLogits && !(reattached && headByPosition))
     throw withoutLogits(
       'The graph gives logits of the last token only, and ' +
@@ -115,23 +58,22 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
         ', so perplexity over a window cannot be computed.',
     );
   carry.pack(embed, { block: null, output: cut(0) });
-  carry.pack(head, { block: null, input: cut(structure.blocks.length) });
+  carry.pack(head, { block: null, input: residual });
   const { side, tokenSide } = cutSideValues(structure, nodes, hiddenSize);
   const ordinals = options.blocks ?? structure.blocks.map((block) => block.index);
   const blocks = ordinals.map((b) => {
     const subgraph = prepare(cutSubgraph(structure, nodes, [cut(b + 1)], inRegion(b + 1)));
     requireChainable(subgraph, carry.read(b), `Block ${b}`, structure);
     carry.pack(subgraph, { block: b, input: cut(b), output: cut(b + 1) });
-    return canonical(subgraph, roleOf(sourceOf));
+    return cutter.finish(subgraph);
   });
   const embedBound = single('embed', embed, [{ value: cut(0), target: { kind: 'residual' } }]);
   const headBound = single('head', head, [{ value: NLL, target: { kind: 'nll' } }]);
   const blocksBound = assembleClasses('block', blocks, context, cut(1));
   let sublayers: ReturnType<typeof makeSublayers> | null = null;
   const comparison = (id: string, apart: boolean): BoundProgram => {
-    const twice = comparisonHead(headWithLogits, cut(structure.blocks.length), opset, apart);
-    for (const input of [cut(structure.blocks.length), OTHER])
-      carry.pack(twice, { block: null, input });
+    const twice = comparisonHead(headWithLogits, residual, opset, { apart });
+    for (const input of [residual, OTHER]) carry.pack(twice, { block: null, input });
     return single(id, twice, comparedOutputs());
   };
   let compare: BoundProgram | null = null;
@@ -148,7 +90,7 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
         carry,
         (outputs, inside, replace) =>
           prepare(replaceValues(cutSubgraph(structure, nodes, outputs, inside), replace)),
-        roleOf(sourceOf),
+        cutter.finish,
       );
       return sublayers;
     },
@@ -171,16 +113,13 @@ export function makeScorePrograms(opened: ProgramSource, options: ProgramOptions
       rowsInteract([embedBound, headBound, ...blocksBound]) ||
       (tokenSide !== null && mixesRows(tokenSide)),
     wasmOnly:
-      options.device === 'webgpu' && softcap > 0
-        ? `The attention of this model has a soft cap of ${softcap}, which the WebGPU ` +
+      options.device === 'webgpu' && cutter.softcap > 0
+        ? `The attention of this model has a soft cap of ${cutter.softcap}, which the WebGPU ` +
           'attention kernel ignores without an error.'
         : null,
-    rewrites: [...applied.keys()],
+    rewrites: [...cutter.applied.keys()],
   };
 }
-
-/** Stands for the outputs of the heads in `typesOf`. */
-const NLL = 'espalier/nll';
 
 /** @throws EspalierError `unsupported-graph` for a size that nothing says */
 function knownSizes({ hiddenSize, vocabSize }: ProgramSource['summary']): {
@@ -238,49 +177,12 @@ function writesIntoPast({ inputs, ops }: Program): boolean {
 
 const SCATTERS = ['TensorScatter', 'ScatterElements', 'ScatterND'];
 
-function rewritesFor(
-  options: ProgramOptions,
-  structure: Structure,
-): [string, (subgraph: Subgraph) => number][] {
-  const list: [string, (subgraph: Subgraph) => number][] = [
-    ['transposed weights multiplied without transposing them first', foldTransposedWeights],
-    [
-      'token embeddings read from a table that is stored transposed',
-      (subgraph) => foldTransposedLookup(subgraph, structure.tokenInput),
-    ],
-  ];
-  if (options.device === 'webgpu')
-    list.push(['NaN after softmax found by comparison, which WebGPU can run', replaceIsNaN]);
-  else list.push(['query and key norms computed outside the attention operator', expandHeadNorms]);
-  if (!options.keepAccuracyLevel)
-    list.push([
-      '4-bit weights multiplied with float activations (accuracy level 0)',
-      exactQuantisedMatMul,
-    ]);
-  return list;
-}
-
-/** Blocks of one class have inputs of the same roles in the same order. */
-function roleOf(sourceOf: SourceOf): (value: string) => string {
-  return (value) => sourceOf(value).kind.replace('-', '_');
-}
-
 function sideOutputs(side: Subgraph): Outputs {
   return side.outputs.map((value) => ({ value, target: { kind: 'side', value } }));
 }
 
 function comparedOutputs(): Outputs {
   return COMPARED.map((value) => ({ value: NLL, target: { kind: 'compared', value } }));
-}
-
-function typesOf(structure: Structure): (value: string) => number {
-  const declared = new Map(structure.graph.inputs.map((input) => [input.name, input.type]));
-  return (value) => {
-    if (value === NLL) return DataType.float;
-    if (value === TARGETS) return DataType.int64;
-    if (value === OTHER) return structure.typeOf(structure.cuts[0] as string);
-    return declared.get(value) ?? structure.typeOf(value);
-  };
 }
 
 function residualType(structure: Structure): 'float32' | 'float16' {

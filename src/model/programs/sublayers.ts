@@ -4,7 +4,7 @@ import { sublayerUnit } from '../../units.ts';
 import { bypassOf } from '../structure/bypass.ts';
 import { type AssembleContext, assembleClasses } from './assemble.ts';
 import type { Carry } from './carry.ts';
-import { canonical } from './classes.ts';
+import type { Canonical } from './classes.ts';
 import { readsOnly } from './inputs.ts';
 import type { BlockSublayers, BoundProgram } from './program.ts';
 import type { Subgraph } from './subgraph.ts';
@@ -17,7 +17,7 @@ import type { Subgraph } from './subgraph.ts';
  * @param carry what states hold besides the residual stream.
  * @param cut cuts out and prepares a subgraph in the way of whole blocks, from its outputs, the
  *   node positions that belong to it, and the values that others take the place of.
- * @param role the role of an input, as `canonical` takes it.
+ * @param finish gives a finished subgraph canonical names.
  */
 export function makeSublayers(
   blocks: readonly number[],
@@ -28,7 +28,7 @@ export function makeSublayers(
     inside: (position: number) => boolean,
     replace: ReadonlyMap<string, string>,
   ) => Subgraph,
-  role: (input: string) => string,
+  finish: (subgraph: Subgraph) => Canonical,
 ): (BlockSublayers | null)[] {
   const { structure } = context;
   const residual = structure.cuts[1] ?? '';
@@ -48,7 +48,7 @@ export function makeSublayers(
       const read = name === 'attn' ? carry.read(b) : [input];
       if (!readsOnly(subgraph, read, structure)) return null;
       carry.pack(subgraph, { block: name === 'attn' ? b : null, input, output: end });
-      return canonical(subgraph, role);
+      return finish(subgraph);
     });
     const found = left.filter((some) => some !== null);
     const bound = assembleClasses(name, found, context, residual);

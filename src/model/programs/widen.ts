@@ -7,12 +7,13 @@ import { decodeModel, encodeModel } from '../../onnx/codec.ts';
 import type { Attribute, Graph, Node, Tensor, ValueInfo } from '../../onnx/graph.ts';
 import { DataType } from '../../onnx/graph.ts';
 import { widened } from '../../onnx/half.ts';
+import type { Bytes } from '../../onnx/source.ts';
 import {
   type BoundProgram,
   type ElementType,
+  mapPrograms,
   type Program,
   type ScorePrograms,
-  traitsOf,
   type WeightRef,
 } from './program.ts';
 
@@ -48,32 +49,10 @@ function widenPrograms(programs: ScorePrograms): ScorePrograms {
       weights: new Map([...bound.weights].map(([name, ref]) => [name, widenRef(ref)])),
     };
   };
-  let sublayers: ScorePrograms['sublayers'];
-  const traits = traitsOf(programs);
-  return {
-    ...traits,
+  return Object.assign(mapPrograms(programs, bind), {
     residualType: 'float32',
-    rewrites: [...traits.rewrites, LABEL],
-    embed: bind(programs.embed),
-    side: programs.side && bind(programs.side),
-    tokenSide: programs.tokenSide && bind(programs.tokenSide),
-    blocks: programs.blocks.map(bind),
-    // Accessors, not copies: both are made on first access.
-    get sublayers() {
-      sublayers ??=
-        programs.sublayers?.map(
-          (pair) => pair && { attn: pair.attn && bind(pair.attn), ffn: pair.ffn && bind(pair.ffn) },
-        ) ?? [];
-      return sublayers;
-    },
-    head: bind(programs.head),
-    get compare() {
-      return bind(programs.compare);
-    },
-    get compareApart() {
-      return programs.compareApart && bind(programs.compareApart);
-    },
-  };
+    rewrites: [...programs.rewrites, LABEL],
+  } as const);
 }
 
 function all({ embed, side, tokenSide, blocks, head }: ScorePrograms): BoundProgram[] {
@@ -91,6 +70,12 @@ function widenRef(ref: WeightRef): WeightRef {
   if (ref.type !== 'float16') return ref;
   const data = derive('float16-to-float32', [ref.data], ref.name);
   return { ...ref, type: 'float32', byteLength: data.length, data };
+}
+
+/** The bytes as they are stored of a weight that is widened while it is read. */
+export function beforeWidening(data: Bytes): Bytes {
+  const isWidened = 'from' in data && data.from.transform === 'float16-to-float32';
+  return isWidened ? (data.from.sources[0] ?? data) : data;
 }
 
 function widenProgram(program: Program): Program {

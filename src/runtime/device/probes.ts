@@ -191,8 +191,8 @@ export function packedProbe(): Probe {
   });
 }
 
-/** float32 values in another float type. */
-function ofType(type: 'float32' | 'float16', tensor: HostTensor): HostTensor {
+/** float32 values in that float type. */
+export function ofType(type: 'float32' | 'float16', tensor: HostTensor): HostTensor {
   if (type === 'float32') return tensor;
   const halves = narrowed(bytesOf(tensor), (value) => value);
   return { type, dims: tensor.dims, data: elements(type, halves) };
@@ -231,7 +231,8 @@ export function blockProbe(): Probe {
   return probe({ id: 'probe-block', nodes, feeds, output: 'next' });
 }
 
-function node(
+/** A node named after its first output. */
+export function node(
   op: string,
   inputs: string[],
   outputs: string[],
@@ -275,7 +276,8 @@ interface Parts {
   opset?: number;
 }
 
-function probe(parts: Parts): Probe {
+/** A program of these nodes, which feeds what it reads. */
+export function probe(parts: Parts): Probe {
   const { id, nodes, feeds, constants, output, type = 'float32', opset = 18 } = parts;
   const graph: Graph = {
     name: id,
@@ -321,7 +323,7 @@ function probe(parts: Parts): Probe {
 }
 
 /** Repeatable numbers in [-scale, scale]. */
-function noise(dims: number[], seed: number, scale: number): HostTensor {
+export function noise(dims: number[], seed: number, scale: number): HostTensor {
   let state = seed * 2654435761;
   const data = Float32Array.from({ length: count(dims) }, () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

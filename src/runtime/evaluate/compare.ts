@@ -1,11 +1,9 @@
 // Runs the original and the pruned model over one group of segments, and compares their
 // predictions token by token.
 
-import { throwIfCancelled } from '../../errors.ts';
 import { firstChangedBlock } from '../../model/healing/programs.ts';
 import type { Unit } from '../../units.ts';
 import type { DeviceTensor } from '../device/engine.ts';
-import { createYielder } from '../device/yielder.ts';
 import type { Chain } from '../pass/chain.ts';
 import type { HiddenStates } from '../pass/hidden.ts';
 import type { Pass } from '../pass/pass.ts';
@@ -72,19 +70,17 @@ export async function compareHeads(
   original: HiddenStates,
   plan: HiddenStates,
   from: number,
-  tally: Tally,
+  tally: Pick<Tally, 'add'>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { chain } = pass;
   const { compare: program } = planned.programs;
-  const yieldIfDue = createYielder();
   await chain.prepareLate([program], signal);
   try {
     for (const [at, chunk] of pass.chunks.entries()) {
       const states = [original.tensors[at] as DeviceTensor, plan.tensors[at] as DeviceTensor];
       for (const slice of comparedSlices(chain, chunk)) {
-        await yieldIfDue();
-        throwIfCancelled(signal);
+        await pass.turn();
         const [nll = [], other = [], kl = [], top = []] = await chain.runHead(
           program,
           slice,

@@ -5,13 +5,31 @@ import type { EvaluateEvent, EvaluateResult } from '../../contract/evaluate.ts';
 import type { ScorePrograms } from '../../model/programs/program.ts';
 import type { Unit } from '../../units.ts';
 import { whyNoNumbers } from '../pass/notFinite.ts';
+import type { Gate } from '../pass/pass.ts';
 import { remainderOf } from '../pass/schedule.ts';
 import type { ScoringContext } from '../pass/scoringContext.ts';
+import type { WindowBytes } from '../pass/streams.ts';
 import type { Stage } from '../weights/stages.ts';
 import { compareHeads, runBoth } from './compare.ts';
 import { PARTIAL_MS, ThrottledReporter } from './reporter.ts';
-import { Tally } from './tally.ts';
+import { type SegmentMeans, Tally } from './tally.ts';
 import type { EvaluationText } from './text.ts';
+
+/** Gets the last hidden states of the original, from a segment on, (S, C) each. */
+type OnFinalStates = (from: number, states: WindowBytes) => void;
+
+/** What a job that evaluates takes of it besides. */
+export interface EvaluateHooks {
+  /** Holds the evaluation between two runs. */
+  gate?: Gate | undefined;
+  onFinal?: OnFinalStates | undefined;
+  /** Gets the mean NLL of every segment over its predicted tokens, when all are known. */
+  onSegments?: ((means: SegmentMeans) => void) | undefined;
+}
+
+interface EvaluateOptions extends EvaluateHooks {
+  healed?: { id: string; programs: ScorePrograms } | undefined;
+}
 
 /** States of a segment that are alive at a time: original, pruned, and the output of a block. */
 const ALIVE = 3;
@@ -24,7 +42,7 @@ const ALIVE = 3;
  *
  * The context holds the segments as its windows afterwards: its owner restores its own.
  * @param removed checked and sorted
- * @param healed the plan's weights, inside of `context.withHealed`; absent: those of the model
+ * @param options the plan's weights, inside of `context.withHealed`; absent: those of the model
  * @throws EspalierError `cancelled` after a last partial result; as `ScoringContext.prepare`.
  */
 export async function evaluate(
@@ -33,7 +51,7 @@ export async function evaluate(
   removed: readonly Unit[],
   signal: AbortSignal | undefined,
   onEvent: (event: EvaluateEvent) => void,
-  healed?: { id: string; programs: ScorePrograms },
+  { healed, gate, onFinal, onSegments }: EvaluateOptions = {},
 ): Promise<EvaluateResult> {
   const started = performance.now();
   const { chain } = context;
@@ -63,7 +81,7 @@ export async function evaluate(
       const group = segments.slice(from, from + groupSize.segments);
       const next = from + group.length;
       const more = next < segments.length;
-      const pass = context.passOver(group, signal);
+      const pass = context.passOver(group, signal, gate);
       const visit = (stage: Stage, next: Stage | null): Promise<void> =>
         context.visit(stage, next, signal);
       const planned = healed ? pass.with(healed.programs) : pass;
@@ -72,6 +90,7 @@ export async function evaluate(
       );
       try {
         await visit('head', more ? 'embed' : null);
+        if (onFinal) onFinal(from, await pass.read(ends.original));
         const { original, plan } = ends;
         if (plan) await compareHeads(pass, planned, original, plan, from, tally, signal);
         else
@@ -82,7 +101,7 @@ export async function evaluate(
         ends.plan?.release();
       }
       from = next;
-      groupSize.adapt();
+      groupSize.adapt(pass.heldMs + (healed ? planned.heldMs : 0));
       reporter.progress(from);
       if (more) reporter.partial(from);
     }
@@ -91,6 +110,7 @@ export async function evaluate(
     throw error;
   }
   const final = result(true);
+  onSegments?.(tally.means());
   const bad = tally.notFinite;
   if (bad.length === 0) return final;
   const so = 'nothing can be compared with it';
@@ -115,9 +135,12 @@ class GroupSize {
     this.segments = early ? Math.ceil(most / 16) : most;
   }
 
-  /** After each group. Sizes are few, because a device may compile its programs for each. */
-  adapt(): void {
-    const took = performance.now() - this.since;
+  /**
+   * After each group. Sizes are few, because a device may compile its programs for each.
+   * @param heldMs of its time, at the gate
+   */
+  adapt(heldMs: number): void {
+    const took = performance.now() - this.since - heldMs;
     this.since = performance.now();
     if (!this.early) return;
     if (took < PARTIAL_MS / 2) this.segments = Math.min(this.most, this.segments * 2);

@@ -18,6 +18,13 @@ export interface PositionValues {
   };
 }
 
+/** Mean NLL of each segment over its predicted tokens. */
+export interface SegmentMeans {
+  original: number[];
+  /** Null without a plan. */
+  plan: number[] | null;
+}
+
 /** Draws of a partial result's bootstrap: it must not cost what the evaluation does. */
 const PARTIAL_DRAWS = 200_000;
 const FEWEST_RESAMPLES = 200;
@@ -70,6 +77,12 @@ export class Tally {
     }
     this.original[segment] = own;
     this.plan[segment] = other;
+  }
+
+  means(): SegmentMeans {
+    const { original, plan, withPlan, predicts } = this;
+    const mean = (sum: number, segment: number): number => sum / (predicts[segment] ?? 0);
+    return { original: original.map(mean), plan: withPlan ? plan.map(mean) : null };
   }
 
   result(

@@ -54,7 +54,12 @@ export async function evaluationText(
   const used = await tokenizer();
   const { policy, bos } = resolveBos(request.bos, used);
   const ids = await tokenIds(source.text, used, signal);
-  const { segments, predicts, total, stride } = cutSegments({ ids, ...request, bos });
+  const { segments, predicts, total, stride } = cutSegments({
+    name: source.name,
+    ids,
+    ...request,
+    bos,
+  });
   checkVocabulary(segments, model);
   const warnings = [
     unknownWarning(ids, used.unknownId, 'evaluation text'),

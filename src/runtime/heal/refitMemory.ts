@@ -5,7 +5,7 @@ import type { DeviceKind } from '../../contract/device.ts';
 import type { WindowSize } from '../../contract/runTimes.ts';
 import { EspalierError } from '../../errors.ts';
 import type { RefitProduct } from '../../grad/refit/product.ts';
-import { stripesOf } from '../../grad/refit/programs.ts';
+import { gramBytes } from '../../grad/sums/gram.ts';
 import type { BoundProgram, ScorePrograms } from '../../model/programs/program.ts';
 import { formatBytes } from '../../quantities.ts';
 import type { MemoryDevice } from '../weights/memory.ts';
@@ -53,11 +53,7 @@ function resultBytes(parts: readonly RefitPart[]): number {
 
 /** Bytes of the sums of one run, which a device gives back in float32. */
 export function sumsBytes(inputs: number, outputs: number): number {
-  const gram = stripesOf(inputs).reduce(
-    (sum, { from, to }) => sum + (inputs - from) * (to - from),
-    0,
-  );
-  return (gram + inputs * outputs + outputs) * 4;
+  return gramBytes(inputs) + (inputs * outputs + outputs) * 4;
 }
 
 /** How the weights may lie on the device, from the fastest way to the smallest. */

@@ -8,6 +8,7 @@ import { listed } from '../../model/export/markdown.ts';
 import { findWeight } from '../../model/healing/storedWeights.ts';
 import { usesOf, type WeightUses } from '../../model/healing/weightUses.ts';
 import type { BoundProgram, ScorePrograms } from '../../model/programs/program.ts';
+import { beforeWidening } from '../../model/programs/widen.ts';
 import type { Structure } from '../../model/structure/structure.ts';
 import { keyOf } from '../../onnx/bytes.ts';
 import type { Bytes } from '../../onnx/source.ts';
@@ -64,8 +65,8 @@ export function refitParts(job: {
     const { product, obstacle } = refitProduct(bound, programs);
     if (!product) return refused(obstacle);
     const { name, data } = bound.weights.get(product.matrix.weight)!;
-    const tensor = tensorName(structure, stored(data)) ?? name;
-    const others = [...(users.get(keyOf(stored(data))) ?? [])].filter(
+    const tensor = tensorName(structure, beforeWidening(data)) ?? name;
+    const others = [...(users.get(keyOf(beforeWidening(data))) ?? [])].filter(
       (user) => user !== blockOf(unit),
     );
     if (others.length > 0)
@@ -100,7 +101,7 @@ function usersOf(programs: ScorePrograms): Map<string, Set<number | 'other'>> {
   for (const bound of allPrograms(programs)) {
     const block = programs.blocks.indexOf(bound);
     for (const { data } of bound.weights.values()) {
-      const key = keyOf(stored(data));
+      const key = keyOf(beforeWidening(data));
       users.set(key, (users.get(key) ?? new Set()).add(block < 0 ? 'other' : block));
     }
   }
@@ -109,12 +110,6 @@ function usersOf(programs: ScorePrograms): Map<string, Set<number | 'other'>> {
 
 const userInWords = (user: number | 'other'): string =>
   user === 'other' ? 'the embedding or the head' : `block ${user}`;
-
-/** The bytes in the file of a weight that is widened while it is read. */
-function stored(data: Bytes): Bytes {
-  const widened = 'from' in data && data.from.transform === 'float16-to-float32';
-  return widened ? (data.from.sources[0] ?? data) : data;
-}
 
 function tensorName({ graph }: Structure, data: Bytes): string | null {
   const key = keyOf(data);

@@ -4,11 +4,11 @@
 import { EspalierError, throwIfCancelled } from '../../errors.ts';
 import type { BoundProgram, ProgramInput, ScorePrograms } from '../../model/programs/program.ts';
 import type { Folder } from '../../onnx/source.ts';
-import { blockOf, sublayerOf, type Unit } from '../../units.ts';
+import type { Unit } from '../../units.ts';
 import type { Compiled, DeviceTensor, Engine, Feed, RunOutputs, Shape } from '../device/engine.ts';
 import { byteSize, count, type HostTensor, toFloat32 } from '../device/host.ts';
 import { type HeadSlice, headSlices } from '../weights/headSlices.ts';
-import { sidePrograms } from '../weights/stages.ts';
+import { programOf, sidePrograms } from '../weights/stages.ts';
 import { WeightStore } from '../weights/store.ts';
 import type { Chunk } from '../weights/windows.ts';
 import { InputValues } from './inputValues.ts';
@@ -120,19 +120,9 @@ export class Chain {
     return this.residual(bound, chunk, state);
   }
 
-  /** The program of a block or sublayer. @throws EspalierError `bug` where there is none. */
+  /** As `programOf`. */
   boundOf(unit: Unit, programs = this.programs): BoundProgram {
-    const sublayer = sublayerOf(unit);
-    const bound =
-      sublayer === null
-        ? programs.blocks[blockOf(unit)]
-        : programs.sublayers?.[blockOf(unit)]?.[sublayer];
-    if (!bound)
-      throw new EspalierError(
-        'bug',
-        `There is no ${sublayer ? 'sublayer' : 'block'} ${unit} to run.`,
-      );
-    return bound;
+    return programOf(programs, unit);
   }
 
   /**

@@ -13,6 +13,8 @@ import type { Chain } from './chain.ts';
 import { HiddenStates } from './hidden.ts';
 import type { WindowBytes } from './streams.ts';
 
+type StateForm = Pick<ScorePrograms, 'stateSize' | 'residualType'>;
+
 /** Holds a job between two runs. */
 export interface Gate {
   /** Resolves when the job may continue: at once, unless it is paused. */
@@ -95,9 +97,14 @@ export class Pass {
     return out;
   }
 
-  /** The inverse of `read`. @throws EspalierError `out-of-memory`. */
-  restore(windows: WindowBytes): HiddenStates {
-    const { stateSize, residualType } = this.chain.programs;
+  /**
+   * The inverse of `read`. @throws EspalierError `out-of-memory`.
+   * @param form of the model whose states they are: that of the chain by default
+   */
+  restore(
+    windows: WindowBytes,
+    { stateSize, residualType }: StateForm = this.chain.programs,
+  ): HiddenStates {
     const buffers: { free(): void }[] = [];
     const free = (): void => buffers.forEach((buffer) => void buffer.free());
     try {
@@ -162,7 +169,11 @@ export class Pass {
     }
   }
 
-  private async turn(): Promise<void> {
+  /**
+   * Between two runs: lets the event loop turn, and waits while the job is held.
+   * @throws EspalierError `cancelled`
+   */
+  async turn(): Promise<void> {
     await this.yieldIfDue();
     throwIfCancelled(this.signal);
     if (!this.gate) return;

@@ -59,6 +59,7 @@ export async function calibrate(
   const { policy, bos } = resolveBos(requested.bos, used);
   const ids = await tokenIds(source.text, used, signal);
   const { windows, notes } = sampleWindows({
+    name: source.name,
     ids,
     samples,
     length,

@@ -1,18 +1,32 @@
 // The likelihoods of the files that an export would write, before they are written: for steps that
 // change what is computed, and not only the weights.
 
+import type { DeviceKind } from '../../contract/device.ts';
 import type { HealedForms } from '../../contract/export.ts';
 import type { Progress } from '../../contract/progress.ts';
 import type { Measure } from '../../contract/score.ts';
-import { manifestFolder } from '../../model/export/folder.ts';
+import { madeOf, manifestFolder } from '../../model/export/folder.ts';
 import { type ExportSource, exportManifest } from '../../model/export/manifest.ts';
-import { healingOf, type StepChoice } from '../../model/export/steps.ts';
+import { healingOf, quantisationOf, type StepChoice } from '../../model/export/steps.ts';
 import { healedStructure } from '../../model/healing/healedStructure.ts';
 import type { Healing } from '../../model/healing/healing.ts';
 import { changesIntegers } from '../../model/healing/storedWeights.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
+import { isOfOther } from '../../model/programs/compare/comparisonHead.ts';
+import type { AccuracyLevels, ProgramOptions } from '../../model/programs/cutter.ts';
+import {
+  type BoundProgram,
+  mapPrograms,
+  type ScorePrograms,
+  type WeightRef,
+} from '../../model/programs/program.ts';
+import { makeScorePrograms } from '../../model/programs/programs.ts';
+import { fitted } from '../../model/programs/widen.ts';
+import type { Bytes } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
 import { VERSION } from '../../version.ts';
+import type { Engine } from '../device/engine.ts';
+import { fewBitsForms, requireFewBits } from '../device/fewBits/check.ts';
 import type { Windows } from '../pass/scoringContext.ts';
 import { ScoreSession } from './session.ts';
 
@@ -23,21 +37,92 @@ export interface ExportPlan {
   steps: readonly StepChoice[];
 }
 
+/** An exported model before it is written, with programs over the folder of its source. */
+export interface ExportedPrograms {
+  opened: OpenedModel;
+  /** Weights that the steps leave as they are have the very bytes of the source. */
+  programs: ScorePrograms;
+}
+
+/**
+ * The model that an export would write, found again in its graph, and its score programs; reads no
+ * weights.
+ * @param compare makes a program in place of `compare`, in which weights of the second head are
+ *   those of the export (`isOfOther`)
+ * @throws EspalierError as `exportManifest`, `openModel` and `makeScorePrograms`
+ */
+export async function exportedPrograms(
+  { source, removed, steps }: ExportPlan,
+  engine: Pick<Engine, 'kind' | 'float16'>,
+  accuracyLevels: AccuracyLevels,
+  compare?: (
+    exported: { source: OpenedModel; programs: ScorePrograms },
+    options: ProgramOptions,
+  ) => BoundProgram,
+): Promise<ExportedPrograms> {
+  const manifest = await exportManifest(source, removed, { app: VERSION, steps });
+  const opened = await openModel(manifestFolder(manifest, source.folder), manifest.graph);
+  const options = { device: engine.kind, accuracyLevels };
+  const programs = makeScorePrograms(opened, options);
+  const bytesOf = madeOf(manifest);
+  const traced = mapPrograms(programs, (bound) => withBytes(bound, bytesOf, () => true));
+  if (compare) {
+    const bound = compare({ source: opened, programs }, options);
+    const value = withBytes(bound, bytesOf, isOfOther);
+    Object.defineProperty(traced, 'compare', { value, enumerable: true });
+  }
+  return {
+    opened: { ...opened, folder: source.folder },
+    programs: fitted(traced, engine.float16),
+  };
+}
+
+/** The program with other bytes for the weights of these names. */
+function withBytes(
+  bound: BoundProgram,
+  bytesOf: (data: Bytes) => Bytes,
+  which: (name: string) => boolean,
+): BoundProgram {
+  const changed = ([input, ref]: readonly [string, WeightRef]): [string, WeightRef] => [
+    input,
+    which(ref.name) ? { ...ref, data: bytesOf(ref.data) } : ref,
+  ];
+  return { ...bound, weights: new Map([...bound.weights].map(changed)) };
+}
+
+/**
+ * How an export's products of accuracy level 4 are measured: as the CPU kernels of that level round
+ * where it was chosen; a source that has it is scored by the same arithmetic as ever.
+ */
+export function measuredLevels(steps: readonly StepChoice[]): AccuracyLevels {
+  return quantisationOf(steps)?.quantisation.settings.accuracyLevel === 4 ? 'rounded' : 'exact';
+}
+
+/**
+ * What the written graph computes on a device, where its weights lie in the graph: native kernels
+ * round activations, wasm has none that do, WebGPU goes by its own.
+ */
+function writtenLevels(steps: readonly StepChoice[], kind: DeviceKind): AccuracyLevels {
+  const levels = measuredLevels(steps);
+  return levels === 'rounded' && kind !== 'cpu' ? 'kept' : levels;
+}
+
 /**
  * Runs `work` with a session of the exported model, on the engine and within the budget of
  * `session`, whose own weights leave the device first.
- * @throws EspalierError as `exportManifest`, `openModel` and `ScoreSession.open`, and what `work`
- *   throws
+ * @throws EspalierError as `exportedPrograms`, `requireFewBits` and `ScoreSession.open`, and what
+ *   `work` throws
  */
 function withExported<T>(
   session: ScoreSession,
-  { source, removed, steps }: ExportPlan,
+  plan: ExportPlan,
+  accuracyLevels: AccuracyLevels,
   work: (exported: ScoreSession) => Promise<T>,
 ): Promise<T> {
   return session.alone(async ({ engine, budget }) => {
-    const manifest = await exportManifest(source, removed, { app: VERSION, steps });
-    const opened = await openModel(manifestFolder(manifest, source.folder), manifest.graph);
-    const exported = ScoreSession.open(opened, engine, { budgetBytes: budget });
+    const { opened, programs } = await exportedPrograms(plan, engine, accuracyLevels);
+    await requireFewBits(engine, fewBitsForms(opened.structure.graph));
+    const exported = ScoreSession.open(opened, engine, { budgetBytes: budget, programs });
     try {
       return await work(exported);
     } finally {
@@ -46,7 +131,10 @@ function withExported<T>(
   });
 }
 
-/** NLL of the exported model on windows. @throws EspalierError as `withExported`; `cancelled` */
+/**
+ * NLL of the exported model on windows; see `measuredLevels`.
+ * @throws EspalierError as `withExported`; `cancelled`
+ */
 export function measureExport(
   session: ScoreSession,
   plan: ExportPlan,
@@ -54,7 +142,7 @@ export function measureExport(
   signal?: AbortSignal,
   onProgress?: (progress: Progress) => void,
 ): Promise<Measure & { seconds: number }> {
-  return withExported(session, plan, async (exported) => {
+  return withExported(session, plan, measuredLevels(plan.steps), async (exported) => {
     await exported.useWindows(windows);
     return exported.plan([], signal, onProgress);
   });
@@ -85,8 +173,8 @@ export async function measureForms(
 /**
  * NLL of each predicted token of one window that the exported model must reproduce: by the score
  * programs, with the weights of the plan's healing where it has one. Where matrices of few bits
- * become float ones, programs are cut out of the graph that has those.
- * @throws EspalierError as `ScoreSession.nllPerToken`
+ * become float ones, or float ones few bits, programs are cut out of the graph that has those.
+ * @throws EspalierError as `ScoreSession.nllPerToken` and `exportedPrograms`
  */
 export function expectedNll(
   session: ScoreSession,
@@ -96,6 +184,11 @@ export function expectedNll(
   signal?: AbortSignal,
   onBlock?: (done: number, total: number) => void,
 ): Promise<Float32Array> {
+  const plan = { source: opened, removed, steps };
+  if (quantisationOf(steps))
+    return withExported(session, plan, writtenLevels(steps, session.engine.kind), (exported) =>
+      exported.nllPerToken([], window, signal, onBlock),
+    );
   const choice = healingOf(steps);
   const { structure } = opened;
   if (choice?.quantised !== 'float' || !changesIntegers(structure, choice.healing.changes))

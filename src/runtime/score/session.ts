@@ -12,8 +12,6 @@ import { defaultBudget } from '../../memoryBudget.ts';
 import type { Healing } from '../../model/healing/healing.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
 import type { ScorePrograms } from '../../model/programs/program.ts';
-import { makeScorePrograms } from '../../model/programs/programs.ts';
-import { fitted } from '../../model/programs/widen.ts';
 import { missingBlock, unitsObstacle } from '../../model/structure/removable.ts';
 import { lendersOf } from '../../model/structure/removeCaches.ts';
 import type { Folder } from '../../onnx/source.ts';
@@ -22,7 +20,7 @@ import type { CheckpointStore } from '../checkpoint/checkpoint.ts';
 import { CheckpointWriter } from '../checkpoint/writer.ts';
 import type { Engine } from '../device/engine.ts';
 import { createLock } from '../device/ort.ts';
-import { evaluate } from '../evaluate/evaluate.ts';
+import { type EvaluateHooks, evaluate } from '../evaluate/evaluate.ts';
 import type { EvaluationText } from '../evaluate/text.ts';
 import { Chain } from '../pass/chain.ts';
 import { findNotFinite, type NotFinite, whyNoStates } from '../pass/notFinite.ts';
@@ -47,11 +45,12 @@ import { HealedModels } from './healedModels.ts';
 import { KnownMeasures } from './knownMeasures.ts';
 import { nllPerToken, nllPerWindow } from './planMeasure.ts';
 import { removableBlocks, removableSublayers, sublayersObstacle } from './removableUnits.ts';
-import type {
-  EventOptions,
-  ProgressOptions,
-  SessionModel,
-  SessionOptions,
+import {
+  type EventOptions,
+  type ProgressOptions,
+  programsOf,
+  type SessionModel,
+  type SessionOptions,
 } from './sessionOptions.ts';
 import { SessionStates } from './sessionStates.ts';
 
@@ -75,7 +74,7 @@ export class ScoreSession {
 
   private constructor(opened: OpenedModel, engine: Engine, options: SessionOptions) {
     const { folder, structure } = opened;
-    const programs = fitted(makeScorePrograms(opened, { device: engine.kind }), engine.float16);
+    const programs = programsOf(opened, engine, options);
     this.programs = programs;
     this.engine = engine;
     this.folder = folder;
@@ -98,14 +97,8 @@ export class ScoreSession {
 
   /** Peak bytes of scoring `windows` windows of `length` tokens. */
   memory(windows: number, length: number, budgetBytes = this.budget): MemoryEstimate {
-    return estimateMemory(
-      this.programs,
-      windows,
-      length,
-      this.engine,
-      budgetBytes,
-      this.context.forceStreaming,
-    );
+    const { programs, engine, context } = this;
+    return estimateMemory(programs, windows, length, engine, budgetBytes, context.forceStreaming);
   }
 
   /**
@@ -304,6 +297,7 @@ export class ScoreSession {
    * Perplexity of the original and of a plan on another text. Hidden states of the curve and of
    * plans are dropped, and computed again when a plan is measured next; windows and numbers stay.
    * @param healing as `plan`
+   * @param hooks what a job that evaluates takes of it besides
    * @throws EspalierError as `plan`; when cancelled, an event has reported the last partial result.
    */
   evaluate(
@@ -312,6 +306,7 @@ export class ScoreSession {
     signal: AbortSignal | undefined,
     onEvent: (event: EvaluateEvent) => void,
     healing?: Healing,
+    hooks?: EvaluateHooks,
   ): Promise<EvaluateResult> {
     return this.exclusive(async () => {
       const sorted = this.checkRemoved(removed);
@@ -319,7 +314,7 @@ export class ScoreSession {
       const { windows } = this.context;
       try {
         return await this.healed.runs(healing, sorted, { signal, together: true }, (healed) =>
-          evaluate(this.context, text, sorted, signal, onEvent, healed),
+          evaluate(this.context, text, sorted, signal, onEvent, { ...hooks, healed }),
         );
       } finally {
         this.context.putBack(windows);

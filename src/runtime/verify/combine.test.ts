@@ -23,19 +23,24 @@ it('verifies each precision under its path within the export', async () => {
       others: [modelAt('a/onnx/model.onnx')],
       graph: 'onnx/model_q4.onnx',
       likelihood: { nll: [1] },
+      further: [
+        { graph: 'onnx/model_fp16.onnx', steps: [{ step: 'float16' }], likelihood: { nll: [2] } },
+      ],
     },
-    async (graph, source, { nll }) => {
-      seen.push([graph, source.graphPath, nll]);
+    async (graph, source, { nll }, steps) => {
+      seen.push([graph, source.graphPath, nll, ...(steps ?? [])]);
       return verdict(graph === 'onnx/model.onnx' ? 'unverified' : 'verified');
     },
   );
   expect(seen).toEqual([
     ['onnx/model_q4.onnx', 'a/onnx/model_q4.onnx', [1]],
+    ['onnx/model_fp16.onnx', 'a/onnx/model_q4.onnx', [2], { step: 'float16' }],
     ['onnx/model.onnx', 'a/onnx/model.onnx', null],
   ]);
-  expect(verification).toMatchObject({ status: 'unverified', seconds: 2 });
+  expect(verification).toMatchObject({ status: 'unverified', seconds: 3 });
   expect(verification.checks.map(({ name }) => name)).toEqual([
     'structure (onnx/model_q4.onnx)',
+    'structure (onnx/model_fp16.onnx)',
     'structure (onnx/model.onnx)',
   ]);
 });

@@ -1,6 +1,7 @@
 // One verdict on an export of several precisions.
 
 import type { Verification } from '../../contract/verify.ts';
+import type { StepChoice } from '../../model/export/steps.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
 import { withinTop } from '../../model/open/root.ts';
 import type { ExpectedNll } from './runs.ts';
@@ -14,11 +15,21 @@ const OTHER_PRECISION = 'it was computed for another precision';
 /** What was expected of the precision that was scored. */
 type Likelihood = Pick<ExpectedNll, 'nll' | 'nllObstacle' | 'noNumbers'>;
 
+/** A precision that the export makes of the scored model besides. */
+interface Further<L> {
+  /** Path within the export. */
+  graph: string;
+  /** What makes it. */
+  steps: readonly StepChoice[];
+  likelihood: L;
+}
+
 /**
- * Verifies every precision of an export, one after the other: the scored one by its likelihood, the
- * others without one.
+ * Verifies every precision of an export, one after the other: those made of the scored model by
+ * their likelihood, the others without one.
  * @param opened the scored model; others: its other precisions
- * @param verify verifies the graph of that path within the export against its source
+ * @param verify verifies the graph of that path within the export against its source; `steps`:
+ *   those of a further one
  */
 export async function verifyPrecisions<L extends Likelihood>(
   {
@@ -26,19 +37,26 @@ export async function verifyPrecisions<L extends Likelihood>(
     others,
     graph,
     likelihood,
+    further = [],
   }: {
     opened: OpenedModel;
     others: readonly OpenedModel[];
     graph: string;
     likelihood: L;
+    further?: readonly Further<L>[];
   },
   verify: (
     graph: string,
     source: OpenedModel,
     likelihood: L | { nll: null; nllObstacle: string },
+    steps?: readonly StepChoice[],
   ) => Promise<Verification>,
 ): Promise<Verification> {
   const parts = [{ graph, verification: await verify(graph, opened, likelihood) }];
+  for (const one of further) {
+    const verification = await verify(one.graph, opened, one.likelihood, one.steps);
+    parts.push({ graph: one.graph, verification });
+  }
   for (const other of others) {
     const path = withinTop(other.root, other.graphPath);
     const unscored = { nll: null, nllObstacle: OTHER_PRECISION };

@@ -2,16 +2,20 @@
 // numbers of the export, which takes nothing out of a graph.
 
 import { isCancelled, toReport } from '../../errors.ts';
-import { healingOf, type StepChoice } from '../../model/export/steps.ts';
+import { exportedModel } from '../../model/export/apply.ts';
+import { healingOf, quantisationOf, type StepChoice } from '../../model/export/steps.ts';
 import { healedGraph } from '../../model/healing/healedGraph.ts';
 import { blockOfValues } from '../../model/healing/healedStructure.ts';
 import { changesByWeight } from '../../model/healing/storedWeights.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
+import { formOf } from '../../model/quantise/forms.ts';
+import { quantisableMatrices } from '../../model/quantise/matrices.ts';
 import { planRemoval } from '../../model/structure/removal.ts';
 import type { Structure } from '../../model/structure/structure.ts';
 import { DataType, type Graph, type Node, type Tensor } from '../../onnx/graph.ts';
 import { sortedNodes } from '../../onnx/sort.ts';
 import { trimGraph } from '../../onnx/trim.ts';
+import { elementTypes } from '../../onnx/types.ts';
 import type { Unit } from '../../units.ts';
 import { GraphRunner, type Logits } from '../decode/likelihood.ts';
 import type { Engine } from '../device/engine.ts';
@@ -29,7 +33,8 @@ const ZEROS: ReadonlyMap<number, Uint8Array> = new Map([
 /**
  * The source with every term that the plan removes multiplied by zero, and factors on the stream
  * within removed blocks raised to zero; null where its residual stream cannot be followed, or where
- * it is a merged decoder. Weights are those of a healing among the steps.
+ * it is a merged decoder. Weights are those of a healing among the steps, in the few bits of a
+ * quantisation.
  */
 export function silencedSource(
   source: OpenedModel,
@@ -38,11 +43,14 @@ export function silencedSource(
 ): OpenedModel | null {
   const { structure, whole } = source;
   if (whole.merged) return null;
-  const graph = healed(whole.model.graph, structure, steps);
+  const graph = quantisationOf(steps)
+    ? quantised(source, steps)
+    : healed(whole.model.graph, structure, steps);
   const reading = readStream(graph, structure.tokenInput, structure.embedsInput);
   const { units } = planRemoval(structure, removed);
   const dropped = droppedSteps({ ...structure, model: { ...whole.model, graph } }, reading, units);
   if (typeof dropped === 'string') return null;
+  const types = elementTypes(graph);
   const initializers = new Map(graph.initializers);
   const made = new Map<string, Node>();
   const edits = new Map<Node, Map<string, string>>();
@@ -52,8 +60,7 @@ export function silencedSource(
     const { step } = value;
     if (step.kind === 'start') continue;
     const operand = operandOf(step);
-    const type = initializers.get(operand)?.type ?? structure.typeOf(operand);
-    const zero = zeroOf(type, initializers);
+    const zero = zeroOf(types.get(operand) ?? 0, initializers);
     if (zero === null) return null;
     const silenced = `${operand}/silenced`;
     made.set(silenced, {
@@ -82,6 +89,32 @@ function healed(graph: Graph, structure: Structure, steps: readonly StepChoice[]
   const changes = changesByWeight(choice.healing.changes);
   const found = healedGraph(graph, blockOfValues(structure), changes, choice.quantised);
   return trimGraph(found.graph);
+}
+
+/**
+ * The graph with all of its blocks in few bits. What was computed for the plan has nothing for the
+ * matrices that it removes: they stay floats, since they are multiplied by zero.
+ */
+function quantised({ structure, root }: OpenedModel, steps: readonly StepChoice[]): Graph {
+  const kept = steps.flatMap((choice): StepChoice[] => {
+    // Scales are rounded to float16 with the activations, and the integers follow the scales.
+    if (choice.step === 'healing' || choice.step === 'float16') return [choice];
+    if (choice.step !== 'quantise') return [];
+    const { quantisation } = choice;
+    const { computed, settings, forms } = quantisation;
+    const known = new Set(computed.map(({ tensor }) => tensor));
+    const missing = quantisableMatrices(structure).filter(
+      (one) =>
+        settings.method === 'gptq' &&
+        one.kind === 'block' &&
+        formOf(one, quantisation) === 4 &&
+        !known.has(one.tensor),
+    );
+    const floats = Object.fromEntries(missing.map(({ tensor }) => [tensor, 'float' as const]));
+    return [{ ...choice, quantisation: { ...quantisation, forms: { ...forms, ...floats } } }];
+  });
+  const place = { structure, root, named: structure };
+  return exportedModel(place, planRemoval(structure, []), kept).graph;
 }
 
 function operandOf(step: Exclude<StreamStep, { kind: 'start' }>): string {

@@ -4,7 +4,7 @@
 import type { DeviceKind } from '../../contract/device.ts';
 import type { MemoryEstimate } from '../../contract/score.ts';
 import { EspalierError } from '../../errors.ts';
-import type { ScorePrograms } from '../../model/programs/program.ts';
+import type { BoundProgram, ScorePrograms } from '../../model/programs/program.ts';
 import { formatBytes } from '../../quantities.ts';
 import { bufferLimit } from '../device/fault.ts';
 import { LOGIT_COPIES, type RowLimits, rowsByMemory, type WindowShape } from './rows.ts';
@@ -194,12 +194,8 @@ function bufferObstacle(
   rows: RowLimits,
   { kind, maxBufferBytes }: MemoryDevice,
 ): EspalierError | null {
-  // Tables above 2 GiB (256,000 words in float32) are longer than some typed arrays, but not than
-  // the heap that runs them.
-  const most = kind === 'wasm' ? WASM_HEAP_BYTES : maxBufferBytes;
-  for (const { weights } of allPrograms(programs))
-    for (const ref of weights.values())
-      if (ref.byteLength > most) return bufferLimit(`The weight ${ref.name}`, ref.byteLength, most);
+  const weight = weightObstacle(allPrograms(programs), { kind, maxBufferBytes });
+  if (weight) return weight;
   const logits = rows.logitsBytes / LOGIT_COPIES;
   if (logits <= maxBufferBytes) return null;
   return bufferLimit(
@@ -208,6 +204,20 @@ function bufferObstacle(
     maxBufferBytes,
     'Use shorter windows, or the CPU (wasm).',
   );
+}
+
+/** A weight that no single buffer can hold. */
+export function weightObstacle(
+  bounds: readonly BoundProgram[],
+  { kind, maxBufferBytes }: MemoryDevice,
+): EspalierError | null {
+  // Tables above 2 GiB (256,000 words in float32) are longer than some typed arrays, but not than
+  // the heap that runs them.
+  const most = kind === 'wasm' ? WASM_HEAP_BYTES : maxBufferBytes;
+  for (const { weights } of bounds)
+    for (const ref of weights.values())
+      if (ref.byteLength > most) return bufferLimit(`The weight ${ref.name}`, ref.byteLength, most);
+  return null;
 }
 
 function tooLarge(bytes: MemoryPlan['bytes'], budget: number): EspalierError {

@@ -2,8 +2,10 @@
 // share.
 
 import type { DeviceKind } from '../../contract/device.ts';
+import { EspalierError } from '../../errors.ts';
 import type { BoundProgram, ScorePrograms, WeightRef } from '../../model/programs/program.ts';
 import { keyOf, storedLength } from '../../onnx/bytes.ts';
+import { blockOf, sublayerOf, type Unit } from '../../units.ts';
 
 /** A part of the model whose weights are loaded and dropped together. */
 export type Stage = 'embed' | number | 'head';
@@ -44,6 +46,21 @@ export function sidePrograms({ side, tokenSide }: ScorePrograms): BoundProgram[]
 
 export function allPrograms(programs: ScorePrograms): BoundProgram[] {
   return [programs.embed, ...sidePrograms(programs), ...programs.blocks, programs.head];
+}
+
+/** The program of a block or sublayer. @throws EspalierError `bug` where there is none. */
+export function programOf(programs: ScorePrograms, unit: Unit): BoundProgram {
+  const sublayer = sublayerOf(unit);
+  const bound =
+    sublayer === null
+      ? programs.blocks[blockOf(unit)]
+      : programs.sublayers?.[blockOf(unit)]?.[sublayer];
+  if (!bound)
+    throw new EspalierError(
+      'bug',
+      `There is no ${sublayer ? 'sublayer' : 'block'} ${unit} to run.`,
+    );
+  return bound;
 }
 
 /** Bytes of the largest weight: one buffer must hold it. */

@@ -3,6 +3,7 @@
 import type { Context } from '../context.ts';
 import type { EvaluateActions } from '../evaluate/actions.ts';
 import type { HealActions } from '../heal/actions.ts';
+import type { QuantiseActions } from '../quantise/actions.ts';
 import type { ScoreActions } from '../score/actions.ts';
 import { nameOfPasted } from '../score/text.ts';
 import type { StudioState } from '../state.ts';
@@ -28,6 +29,8 @@ const IN_USE: Readonly<Record<TextField, (state: StudioState) => object | null>>
   evaluation: ({ evaluate }) => evaluate.form.text,
   healing: ({ heal }) => heal.form.data.text,
   foreign: ({ heal }) => heal.form.data.foreign,
+  quantising: ({ quantise }) => quantise.form.data.calibration,
+  quantisingHeldOut: ({ quantise }) => quantise.form.data.heldOut,
 };
 
 const inUse = (state: StudioState, field: TextField) => IN_USE[field](state);
@@ -36,7 +39,8 @@ export function makeDraftActions(
   context: Context,
   others: Pick<ScoreActions, 'setText'> &
     Pick<EvaluateActions, 'setEvaluationText'> &
-    Pick<HealActions, 'setHealText' | 'setForeignText'>,
+    Pick<HealActions, 'setHealText' | 'setForeignText'> &
+    Pick<QuantiseActions, 'setQuantiseText' | 'setQuantiseHeldOut'>,
 ): DraftActions {
   const { api, get, patch, store } = context;
   const timers = new Map<TextField, ReturnType<typeof setTimeout>>();
@@ -64,6 +68,15 @@ export function makeDraftActions(
     );
   }
 
+  const uses: Record<TextField, (name: string, text: string, quiet: boolean) => void> = {
+    scoring: (...given) => others.setText(...given),
+    evaluation: (...given) => others.setEvaluationText(...given),
+    healing: (...given) => others.setHealText(...given),
+    foreign: (...given) => others.setForeignText(...given),
+    quantising: (...given) => others.setQuantiseText(...given),
+    quantisingHeldOut: (...given) => others.setQuantiseHeldOut(...given),
+  };
+
   const actions: DraftActions = {
     openDraft(field) {
       edit(field, { open: true });
@@ -84,10 +97,7 @@ export function makeDraftActions(
         const name = nameOfPasted(text);
         // Token ids in brackets are a text like any other for an evaluation.
         const asText = name.replace(/\.json$/, ' text');
-        if (field === 'scoring') others.setText(name, text, quiet);
-        else if (field === 'evaluation') others.setEvaluationText(asText, text, quiet);
-        else if (field === 'healing') others.setHealText(asText, text, quiet);
-        else others.setForeignText(asText, text, quiet);
+        uses[field](field === 'scoring' ? name : asText, text, quiet);
       } finally {
         taking = null;
       }

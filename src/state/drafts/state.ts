@@ -4,9 +4,19 @@
 import type { TokenCount } from '../../contract/tokens.ts';
 import type { Slice } from '../slice.ts';
 
-export const TEXT_FIELDS = ['scoring', 'evaluation', 'healing', 'foreign'] as const;
+export const TEXT_FIELDS = [
+  'scoring',
+  'evaluation',
+  'healing',
+  'foreign',
+  'quantising',
+  'quantisingHeldOut',
+] as const;
 
-/** What a text is typed for; `foreign` is the other text that a healing is measured on. */
+/**
+ * What a text is typed for; `foreign` and `quantisingHeldOut` are the other texts that a healing
+ * and a quantisation are measured on.
+ */
 export type TextField = (typeof TEXT_FIELDS)[number];
 
 export interface Draft {

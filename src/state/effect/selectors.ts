@@ -8,6 +8,7 @@ import { effectKey, prunedKey } from '../keys.ts';
 import { derive } from '../memo.ts';
 import { modelOf } from '../open/selectors.ts';
 import type { StudioState } from '../state.ts';
+import { effectSteps } from './steps.ts';
 
 export interface EffectView {
   original: Measure | null;
@@ -20,6 +21,10 @@ export interface EffectView {
   healed: PlanResult | null;
   /** The plan has a healing whose perplexity is being measured. */
   waitingForHealed: boolean;
+  /** By the bytes of its quantisation; null without one, and while that is not measured. */
+  quantised: PlanResult | null;
+  /** The plan has a quantisation whose perplexity is being measured. */
+  waitingForQuantised: boolean;
   /** Null while the size in the chosen precision is not known yet. */
   size: PlanSize | null;
 }
@@ -29,6 +34,12 @@ export const healedMeasure = (state: StudioState): PlanResult | null =>
   state.plan.present.healing === undefined
     ? null
     : (state.effect.known.get(effectKey(state) ?? '') ?? null);
+
+/** What was measured of the plan by the bytes of its quantisation; null without one, and before. */
+export const quantisedMeasure = (state: StudioState): PlanResult | null => {
+  const last = effectSteps(state).at(-1);
+  return last?.quantised === undefined ? null : (state.effect.known.get(last.key) ?? null);
+};
 
 export const effectView = derive(
   (state: StudioState) => [
@@ -42,12 +53,33 @@ export const effectView = derive(
     prunedKey(state),
     effectKey(state),
     healedMeasure(state),
+    quantisedMeasure(state),
+    effectSteps(state),
   ],
-  (model, removed, dtype, written, curve, growing, effect, key, ownKey, healed): EffectView => {
+  (
+    model,
+    removed,
+    dtype,
+    written,
+    curve,
+    growing,
+    effect,
+    key,
+    ownKey,
+    healed,
+    quantised,
+    steps,
+  ): EffectView => {
     const original = curve?.result.baseline ?? growing ?? null;
     // Nothing removed: the model as it is, although an export would write it a little differently.
     const isOriginal = removed.length === 0 && dtype === null;
     const size = isOriginal ? (model?.summary ?? null) : written;
+    const last = steps.at(-1);
+    const few = {
+      quantised,
+      waitingForQuantised:
+        last?.quantised !== undefined && quantised === null && effect.asked === last.key,
+    };
     if (key === null)
       return {
         original,
@@ -56,6 +88,7 @@ export const effectView = derive(
         waiting: false,
         healed: null,
         waitingForHealed: false,
+        ...few,
         size,
       };
     const stale = effect.shown?.key !== key;
@@ -66,6 +99,7 @@ export const effectView = derive(
       waiting: stale && effect.asked === key,
       healed,
       waitingForHealed: ownKey !== key && healed === null && effect.asked === ownKey,
+      ...few,
       size,
     };
   },

@@ -2,15 +2,15 @@
 
 import type { StoreApi } from 'zustand/vanilla';
 import { cancelled } from '../../errors.ts';
-import { effectKey, prunedKey } from '../keys.ts';
 import type { StudioState } from '../state.ts';
+import { effectSteps } from './steps.ts';
 
 /**
  * True while the perplexity of the plan is being measured: it and speeds would disturb each other.
  */
 export function waitsForEffect(state: StudioState): boolean {
   const { asked, known } = state.effect;
-  const isOfPlan = asked === effectKey(state) || asked === prunedKey(state);
+  const isOfPlan = effectSteps(state).some(({ key }) => key === asked);
   return asked !== null && isOfPlan && !known.has(asked);
 }
 

@@ -2,14 +2,14 @@
 // never as done.
 
 import type { ExportRequest, ExportResult } from '../../contract/export.ts';
-import type { ExportDtype } from '../../model/export/steps.ts';
+import { type ExportDtype, isQuantisedDtype, type StepChoice } from '../../model/export/steps.ts';
 import { VERDICTS_SAID } from '../../words/dialogs/exporting.ts';
 import type { Context } from '../context.ts';
-import { stepsOf } from '../heal/steps.ts';
+import { sizeSteps, stepsOf } from '../heal/steps.ts';
 import { engineJob } from '../jobs.ts';
 import { effectKey } from '../keys.ts';
 import { runJob } from '../runJob.ts';
-import { exportForm, isPlain, isSameForm } from './selectors.ts';
+import { alsoWritten, exportForm, formIn, isPlain, isSameForm } from './selectors.ts';
 import { studyRecord } from './study.ts';
 import { pickTarget } from './target.ts';
 
@@ -21,6 +21,8 @@ export interface ExportActions {
    * The precision that exports, and measurements of what they write, are in; null for the source's.
    */
   setDtype(dtype: ExportDtype | null): Promise<void>;
+  /** Whether a further precision is written into the same folder; null is the source's. */
+  setAlso(dtype: ExportDtype | null, on: boolean): Promise<void>;
   /** What becomes of the healed matrices of a graph of few bits. */
   setQuantised(quantised: 'again' | 'float'): void;
   /** Back to the form, as for another export. */
@@ -29,30 +31,47 @@ export interface ExportActions {
   exportModel(name: string): Promise<void>;
 }
 
+/** Forms whose sizes are remembered. */
+const MOST_SIZES = 16;
+
 export function makeExportActions(context: Context): ExportActions {
   const { api, get, patch, store } = context;
   const sizeRequests = context.newest();
 
-  /** What an export in the chosen form writes; a form that cannot be made is not chosen. */
+  /** What exports in the chosen forms write; a form that cannot be made is not chosen. */
   async function askSizes(): Promise<void> {
     const isNewest = sizeRequests.begin();
-    const form = exportForm(get());
-    const { model, export: slice } = get();
-    if (!model.current || isPlain(form)) return;
-    if (slice.sizes && isSameForm(slice.sizes, form)) return;
-    try {
-      const steps = await stepsOf(context, form.floats ?? undefined, form.dtype, 'float');
-      const written = await api.writtenSizes(steps);
-      if (isNewest()) patch('export', { sizes: { ...form, written } });
-    } catch (error) {
-      if (!isNewest()) return;
-      patch('export', { dtype: null, quantised: 'again' });
-      context.fail('export', error);
+    if (!get().model.current) return;
+    const forms = [exportForm(get()), ...alsoWritten(get()).map((dtype) => formIn(get(), dtype))];
+    for (const form of forms) {
+      const isKnown = get().export.sizes.some((one) => isSameForm(one, form));
+      // Without a key, it has to be quantised first.
+      const isUnmade = isQuantisedDtype(form.dtype) && form.quantised === null;
+      if (isPlain(form) || isKnown || isUnmade) continue;
+      try {
+        const written = await api.writtenSizes(await sizeSteps(context, form));
+        if (!isNewest()) return;
+        patch('export', {
+          sizes: [...get().export.sizes, { ...form, written }].slice(-MOST_SIZES),
+        });
+      } catch (error) {
+        if (!isNewest()) return;
+        const { dtype, also } = get().export;
+        const isMain = form.dtype === dtype;
+        patch('export', {
+          ...(isMain && { dtype: null, quantised: 'again' }),
+          also: also.filter((one) => one !== form.dtype),
+        });
+        context.fail('export', error);
+        return;
+      }
     }
   }
 
   const unsubscribe = store.subscribe((state, before) => {
-    if (state.plan.present.healing !== before.plan.present.healing) void askSizes();
+    const [now, then] = [exportForm(state), exportForm(before)];
+    // Another precision asks for them itself.
+    if (now.dtype === then.dtype && !isSameForm(now, then)) void askSizes();
   });
   context.onDispose(unsubscribe);
 
@@ -64,10 +83,12 @@ export function makeExportActions(context: Context): ExportActions {
       patch('export', { dtype });
       await askSizes();
     },
-    setQuantised(quantised) {
-      patch('export', { quantised });
-      void askSizes();
+    async setAlso(dtype, on) {
+      const others = get().export.also.filter((one) => one !== dtype);
+      patch('export', { also: on ? [...others, dtype] : others });
+      await askSizes();
     },
+    setQuantised: (quantised) => patch('export', { quantised }),
     forgetExport: () => patch('export', { result: null }),
     async exportModel(name) {
       if (!get().model.current || engineJob(get())) return;
@@ -79,6 +100,7 @@ export function makeExportActions(context: Context): ExportActions {
       const { score, effect } = get();
       const { dtype, allGraphs, quantised } = get().export;
       const { floats } = exportForm(get());
+      const further = alsoWritten(get());
       const study = studyRecord(get());
       const request: ExportRequest = {
         removed,
@@ -88,7 +110,7 @@ export function makeExportActions(context: Context): ExportActions {
         // It was measured with matrices that are quantised again.
         plan: floats === null ? (effect.known.get(effectKey(get()) ?? '') ?? null) : null,
         // A healing is of the weights of one graph.
-        allGraphs: allGraphs && dtype === null && healing === undefined,
+        allGraphs: allGraphs && dtype === null && further.length === 0 && healing === undefined,
         ...(study && { study }),
       };
       await runJob<never, ExportResult>(context, 'export', {
@@ -96,8 +118,12 @@ export function makeExportActions(context: Context): ExportActions {
         start: () =>
           patch('export', { running: true, progress: null, removed, healing, result: null }),
         async call({ isCurrent }) {
-          const steps = await stepsOf(context, healing, dtype, quantised);
-          return api.export({ ...request, steps }, (progress) => {
+          const stepsIn = (one: ExportDtype | null) =>
+            stepsOf(context, { removed, healing, dtype: one, healed: quantised });
+          const steps = await stepsIn(dtype);
+          const also: StepChoice[][] = [];
+          for (const one of further) also.push(await stepsIn(one));
+          return api.export({ ...request, steps, ...(also.length > 0 && { also }) }, (progress) => {
             if (isCurrent()) patch('export', { progress });
           });
         },

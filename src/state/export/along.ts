@@ -25,8 +25,8 @@ export const otherPrecisions = derive(
  */
 export const writtenAlong = derive(
   (state: StudioState) => [otherPrecisions(state), state.export, state.plan.present.healing],
-  (others, { allGraphs, dtype }, healing): readonly GraphChoice[] =>
-    allGraphs && dtype === null && healing === undefined ? others : [],
+  (others, { allGraphs, dtype, also }, healing): readonly GraphChoice[] =>
+    allGraphs && dtype === null && also.length === 0 && healing === undefined ? others : [],
 );
 
 /**

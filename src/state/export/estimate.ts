@@ -4,7 +4,7 @@ import { derive } from '../memo.ts';
 import { modelOf } from '../open/selectors.ts';
 import type { StudioState } from '../state.ts';
 import { bytesAlong, writtenAlong } from './along.ts';
-import { exportSize } from './selectors.ts';
+import { bytesAlso, exportSize } from './selectors.ts';
 
 export interface ExportEstimate {
   /** Graph and weights; null while that is not known. */
@@ -25,10 +25,11 @@ export const exportEstimate = derive(
     modelOf(state),
     state.plan.present.removed,
     writtenAlong(state),
+    bytesAlso(state),
   ],
-  (size, measured, model, removed, along): ExportEstimate => {
-    if (!size || !model) return { bytes: null, seconds: null };
-    const bytes = size.bytes + bytesAlong(model.summary, removed, along);
+  (size, measured, model, removed, along, also): ExportEstimate => {
+    if (!size || !model || also === null) return { bytes: null, seconds: null };
+    const bytes = size.bytes + also + bytesAlong(model.summary, removed, along);
     const range = (slow: number, fast: number): ExportEstimate => ({
       bytes,
       seconds: [BASE_SECONDS / 2 + bytes / fast, BASE_SECONDS + bytes / slow],

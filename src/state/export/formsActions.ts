@@ -22,13 +22,15 @@ export function makeFormsActions(context: Context): FormsActions {
   return {
     async measureForms() {
       const key = formsKey(get());
-      const { healing } = get().plan.present;
+      const { removed, healing } = get().plan.present;
       if (key === null || healing === undefined) return;
       await runJob<never, { value: HealedForms; written: WrittenSizes }>(context, 'forms', {
         started: FORMS.started,
         start: () => patchForms({ running: true, progress: null }),
         async call({ isCurrent }) {
-          const written = await api.writtenSizes(await stepsOf(context, healing, null, 'float'));
+          const written = await api.writtenSizes(
+            await stepsOf(context, { removed, healing, dtype: null, healed: 'float' }),
+          );
           const value = await api.measureForms(healing, (progress) => {
             if (isCurrent()) patchForms({ progress });
           });

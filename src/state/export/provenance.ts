@@ -5,6 +5,7 @@ import type { ScoreResult } from '../../contract/score.ts';
 import type { Identity } from '../../model/export/identity.ts';
 import { readProvenance } from '../../model/export/provenance.ts';
 import { dtypeOf, type ExportDtype, type StepRecord } from '../../model/export/steps.ts';
+import type { QuantisationNote } from '../../model/quantise/quantisationRecord.ts';
 import type { Unit } from '../../units.ts';
 
 /** What the page shows and restores of an espalier.json. */
@@ -19,6 +20,8 @@ export interface Restored {
   removed: readonly Unit[];
   /** The healing whose weights it has; null for those of the source. */
   healing: { id: string; methods: HealMethod[] } | null;
+  /** How its matrices became few bits; null where they did not. */
+  quantisation: QuantisationNote | null;
   /** The precision it was written in; null for the source's. */
   dtype: ExportDtype | null;
   score: ScoreResult | null;
@@ -39,6 +42,7 @@ export function readRestored(text: string): Restored {
     numBlocks: source.numBlocks,
     removed,
     healing: healingNoteOf(steps),
+    quantisation: steps.find((one) => one.step === 'quantise')?.quantisation ?? null,
     dtype: dtypeOf(steps),
     score,
     plan,

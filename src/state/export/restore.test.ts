@@ -2,6 +2,7 @@
 // elsewhere.
 
 import { describe, expect, it } from 'vitest';
+import { QUANTISE_DEFAULTS } from '../../contract/quantiseDefaults.ts';
 import { writeProvenance } from '../../model/export/provenance.ts';
 import { golden } from '../../testing/fixtures.ts';
 import { effectView } from '../effect/selectors.ts';
@@ -11,6 +12,7 @@ import { createStudioStore } from '../store.ts';
 import { fakeMeter } from '../testing/fakeMeter.ts';
 import { createFakeStudio, FAKE_IDENTITY, type SampleNumbers } from '../testing/fakeStudio.ts';
 import { noDisk, until } from '../testing/setUp.ts';
+import { writtenAs } from './selectors.ts';
 
 const numbers = golden<SampleNumbers>('sample');
 
@@ -84,12 +86,44 @@ describe('restore', () => {
     );
     expect(get().errors).toEqual({});
     expect(get().export.dtype).toBe('fp16');
-    expect(get().export.sizes?.written.total).toBeGreaterThan(0);
+    expect(get().export.sizes[0]?.written.total).toBeGreaterThan(0);
     await actions.exportModel('mine');
     const request = fake.calls.find(({ name }) => name === 'export')?.args[0];
     expect(request).toMatchObject({ removed: [7, 9], steps: [{ step: 'float16' }] });
     await drop('espalier.json', await exported());
     expect(get().export.dtype).toBeNull();
+  });
+
+  it('brings back how few bits were made, and says what is not in the file', async () => {
+    const { actions, get, drop } = setUp();
+    await actions.openSample();
+    const of = (method: 'rtn' | 'gptq') => ({
+      step: 'quantise',
+      dtype: 'q4',
+      quantisation: {
+        id: 'aa',
+        removed: [7, 9],
+        healing: null,
+        settings: { ...QUANTISE_DEFAULTS, method, block: 64 },
+        forms: { 'a.weight': 8 },
+        computed: 2,
+        record: { text: null, mixed: { kind: 'bytes', bytes: 9 }, measured: [] },
+      },
+    });
+    const file = (method: 'rtn' | 'gptq') =>
+      exported((text) =>
+        text.replace('"versions": {}', `"steps": [${JSON.stringify(of(method))}], "versions": {}`),
+      );
+    await drop('espalier.json', await file('rtn'));
+    expect(get().errors).toEqual({});
+    expect(get().view.toast?.text).toBe('Plan and curve were restored.');
+    // Forms that a text has chosen make the same bytes as by hand.
+    const forms = { 'a.weight': 8 };
+    expect(get().quantise.form).toMatchObject({ settings: { block: 64 }, forms });
+    expect(writtenAs(get(), 'q4')).toMatchObject({ by: 'settings', forms });
+    await drop('espalier.json', await file('gptq'));
+    expect(get().view.toast?.text).toContain('quantise the plan again');
+    expect([get().export.dtype, writtenAs(get(), 'q4').by]).toEqual(['q4', 'nothing']);
   });
 
   it('brings back the settings of the curve, and keeps the locks of other blocks', async () => {

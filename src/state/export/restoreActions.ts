@@ -4,11 +4,14 @@
 import type { ScoreResult, TextSource } from '../../contract/score.ts';
 import { EspalierError } from '../../errors.ts';
 import { difference, type Identity } from '../../model/export/identity.ts';
+import { isQuantisedDtype } from '../../model/export/steps.ts';
 import { HEALING_SAID } from '../../words/healing.ts';
+import { QUANTISING_SAID } from '../../words/quantising.ts';
 import type { Context } from '../context.ts';
 import { healingOf } from '../heal/state.ts';
 import { settingsKey } from '../keys.ts';
 import type { PlanActions } from '../plan/actions.ts';
+import type { QuantiseShelfActions } from '../quantise/shelfActions.ts';
 import type { ScoreActions } from '../score/actions.ts';
 import { nameOfText } from '../score/text.ts';
 import type { ExportActions } from './actions.ts';
@@ -43,7 +46,8 @@ export function makeRestoreActions(
   context: Context,
   others: Pick<ScoreActions, 'setSettings' | 'takeCurve'> &
     Pick<PlanActions, 'setRemoved'> &
-    Pick<ExportActions, 'setDtype'>,
+    Pick<ExportActions, 'setDtype'> &
+    Pick<QuantiseShelfActions, 'restoreQuantisation'>,
 ): RestoreActions {
   const { api, get } = context;
   const requests = context.newest();
@@ -105,11 +109,20 @@ export function makeRestoreActions(
         const { healing } = restored;
         const isKept = healing !== null && healingOf(get().heal, healing.id) !== null;
         others.setRemoved(restored.removed, isKept ? healing.id : undefined);
-        await others.setDtype(restored.dtype);
+        const { dtype, quantisation } = restored;
+        const isWhole =
+          !quantisation ||
+          !isQuantisedDtype(dtype) ||
+          others.restoreQuantisation(quantisation, dtype);
+        await others.setDtype(dtype);
         const what = restored.score
           ? 'Plan and curve were restored.'
           : 'The plan was restored. The file has no scores.';
-        context.toast(healing && !isKept ? `${what} ${HEALING_SAID.notInFile}` : what);
+        const notes = [
+          healing && !isKept ? HEALING_SAID.notInFile : '',
+          isWhole ? '' : QUANTISING_SAID.notInFile,
+        ];
+        context.toast([what, ...notes].filter(Boolean).join(' '));
       } catch (error) {
         context.fail('restore', error);
       }

@@ -1,10 +1,22 @@
 // The size of the export that the page would write: of the plan, in the chosen precision.
 
+import {
+  dtypeSteps,
+  type ExportDtype,
+  isQuantisedDtype,
+  stepsObstacle,
+} from '../../model/export/steps.ts';
 import { type PlanSize, planSize } from '../../model/open/size.ts';
+import { storedObstacle } from '../../model/quantise/dtypes.ts';
+import type { QuantisedDtype } from '../../model/quantise/quantisation.ts';
+import type { Unit } from '../../units.ts';
 import { activeHealing } from '../heal/selectors.ts';
 import { effectKey } from '../keys.ts';
 import { derive } from '../memo.ts';
 import { modelOf } from '../open/selectors.ts';
+import type { OpenModel } from '../open/state.ts';
+import type { Plan } from '../plan/plan.ts';
+import { alikeOf, type Written, writtenIn } from '../quantise/written.ts';
 import type { StudioState } from '../state.ts';
 import type { ExportForm } from './state.ts';
 
@@ -60,21 +72,81 @@ export const formsView = derive(
   },
 );
 
+const floatsOf = (state: StudioState): string | null =>
+  (state.export.quantised === 'float' && isQuantised(state) && state.plan.present.healing) || null;
+
+function formFor(
+  dtype: ExportDtype | null,
+  floats: string | null,
+  quantise: StudioState['quantise'],
+  plan: Plan,
+): ExportForm {
+  const written = isQuantisedDtype(dtype) ? writtenIn({ quantise }, dtype, plan) : null;
+  return { dtype, floats, quantised: written && (alikeOf(written)?.key ?? null) };
+}
+
 /** What the export of the plan is written as. */
 export const exportForm = derive(
-  (state: StudioState) => [
-    state.export.dtype,
-    state.export.quantised === 'float' && isQuantised(state) ? state.plan.present.healing : null,
-  ],
-  (dtype, floats): ExportForm => ({ dtype, floats: floats ?? null }),
+  (state: StudioState) => [state.export.dtype, floatsOf(state), state.quantise, state.plan.present],
+  formFor,
 );
+
+/** The same of another precision. */
+export const formIn = (state: StudioState, dtype: ExportDtype | null): ExportForm =>
+  formFor(dtype, floatsOf(state), state.quantise, state.plan.present);
+
+/** The further precisions that the export writes: those that it can. */
+export const alsoWritten = derive(
+  (state: StudioState) => [
+    state.export.also,
+    state.export.dtype,
+    state.model.current,
+    state.quantise,
+    state.plan.present,
+  ],
+  (also, main, model, quantise, plan): readonly (ExportDtype | null)[] =>
+    also.filter((dtype) => dtype !== main && obstacleOf(model, quantise, plan, dtype) === null),
+);
+
+/** How the plan is written in a precision of few bits: see `writtenIn`. */
+export const writtenAs = (state: StudioState, dtype: QuantisedDtype): Written =>
+  writtenIn(state, dtype, state.plan.present);
+
+/** Why the plan cannot be written in a precision, as a sentence; null where it can. */
+export const dtypeObstacle = (state: StudioState, dtype: ExportDtype | null): string | null =>
+  obstacleOf(state.model.current, state.quantise, state.plan.present, dtype);
+
+function obstacleOf(
+  model: OpenModel | null,
+  quantise: StudioState['quantise'],
+  plan: Plan,
+  dtype: ExportDtype | null,
+): string | null {
+  if (!model || dtype === null) return null;
+  const stored = model.summary.dtype;
+  if (!isQuantisedDtype(dtype)) return stepsObstacle(stored, dtypeSteps(dtype));
+  const written = writtenIn({ quantise }, dtype, plan);
+  return storedObstacle(stored, dtype) ?? (written.by === 'nothing' ? written.why : null);
+}
 
 /** True for the form in which sizes follow from the structure alone. */
 export const isPlain = ({ dtype, floats }: ExportForm): boolean =>
   dtype === null && floats === null;
 
 export const isSameForm = (a: ExportForm, b: ExportForm): boolean =>
-  a.dtype === b.dtype && a.floats === b.floats;
+  a.dtype === b.dtype && a.floats === b.floats && a.quantised === b.quantised;
+
+function sizeOf(
+  model: OpenModel | null,
+  removed: readonly Unit[],
+  form: ExportForm,
+  sizes: StudioState['export']['sizes'],
+): PlanSize | null {
+  if (!model) return null;
+  if (isPlain(form)) return planSize(model.summary, removed);
+  const known = sizes.find((one) => isSameForm(one, form));
+  return known ? planSize(model.summary, removed, known.written) : null;
+}
 
 /** Null without a model, and while the size of the chosen form is not known yet. */
 export const exportSize = derive(
@@ -84,11 +156,25 @@ export const exportSize = derive(
     exportForm(state),
     state.export.sizes,
   ],
-  (model, removed, form, sizes): PlanSize | null => {
-    if (!model) return null;
-    if (isPlain(form)) return planSize(model.summary, removed);
-    return sizes && isSameForm(sizes, form)
-      ? planSize(model.summary, removed, sizes.written)
-      : null;
+  sizeOf,
+);
+
+/** The same of other plans and precisions. */
+export const sizeIn = (
+  state: StudioState,
+  dtype: ExportDtype | null,
+  removed: readonly Unit[] = state.plan.present.removed,
+): PlanSize | null => sizeOf(modelOf(state), removed, formIn(state, dtype), state.export.sizes);
+
+/** Bytes of all further precisions; null while one of them is not known. */
+export const bytesAlso = derive(
+  (state: StudioState) => [
+    alsoWritten(state)
+      .map((dtype) => sizeIn(state, dtype)?.bytes ?? Number.NaN)
+      .join(),
+  ],
+  (all: string): number | null => {
+    const bytes = all === '' ? 0 : all.split(',').reduce((sum, one) => sum + Number(one), 0);
+    return Number.isNaN(bytes) ? null : bytes;
   },
 );

@@ -12,6 +12,8 @@ export interface ExportForm {
   dtype: ExportDtype | null;
   /** Id of a healing whose matrices are written as floats although the graph has few bits. */
   floats: string | null;
+  /** In few bits: by what, the key of its `Written`, or of settings that are as large. */
+  quantised: string | null;
 }
 
 /** Both forms of a healing of a graph of few bits, measured on demand. */
@@ -43,6 +45,8 @@ export interface ExportSlice {
   target: 'folder' | 'zip';
   /** The precision to write in; null for the source's. */
   dtype: ExportDtype | null;
+  /** Precisions that are written into the same folder besides; null for the source's. */
+  also: readonly (ExportDtype | null)[];
   /**
    * Healed matrices of a graph of few bits: `again` rounds them as the graph has them, which loses
    * a little of the healing; `float` keeps them as they are, which makes the files larger.
@@ -50,8 +54,8 @@ export interface ExportSlice {
   quantised: 'again' | 'float';
   /** Whether other precisions of the folder lose the same units. */
   allGraphs: boolean;
-  /** What exports in such a form write, as far as it was asked. */
-  sizes: (ExportForm & { written: WrittenSizes }) | null;
+  /** What exports in such a form write, as far as it was asked; the newest last. */
+  sizes: readonly (ExportForm & { written: WrittenSizes })[];
   forms: FormsSlice;
   adapter: AdapterSlice;
 }
@@ -64,17 +68,18 @@ const first: ExportSlice = {
   measured: null,
   target: 'folder',
   dtype: null,
+  also: [],
   quantised: 'again',
   allGraphs: false,
-  sizes: null,
+  sizes: [],
   forms: { running: false, progress: null, known: null },
   adapter: { obstacle: null, saving: false, result: null },
 };
 
 export const EXPORT: Slice<ExportSlice> = {
   first,
-  keep: ({ measured, dtype, quantised, allGraphs, sizes }, opened) =>
+  keep: ({ measured, dtype, also, quantised, allGraphs, sizes }, opened) =>
     opened === 'same-model'
-      ? { ...first, measured, dtype, quantised, allGraphs, sizes }
+      ? { ...first, measured, dtype, also, quantised, allGraphs, sizes }
       : { ...first, measured },
 };

@@ -134,7 +134,7 @@ export function makeGenerateActions(context: Context): GenerateActions {
       patch('generate', { running: true, progress: null, shown });
       await untilEffectMeasured(store, isNewest);
       context.announce('Generating.');
-      const steps = await stepsOf(context, shown.healing, null);
+      const steps = await stepsOf(context, { ...shown, dtype: null });
       if (!isNewest()) return;
       await meter.generate({ ...request, steps }, (event) => {
         if (isNewest()) follow(event);

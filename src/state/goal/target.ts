@@ -6,6 +6,7 @@ import type { VariantMeasure } from '../../contract/speed.ts';
 import { planSize } from '../../model/open/size.ts';
 import { blocksLeft, type Unit } from '../../units.ts';
 import type { GoalKind } from '../../words/goal.ts';
+import { sizeIn } from '../export/selectors.ts';
 import { predict } from '../speed/prediction.ts';
 import { deviceEstimate, newestOf, PROTOCOLS, speedKey } from '../speed/settings.ts';
 import type { Measured } from '../speed/state.ts';
@@ -32,9 +33,7 @@ export function sizeOf(state: StudioState, removed: readonly Unit[]): number | n
   const { summary } = model.current;
   if (chosen.dtype === null)
     return removed.length === 0 ? summary.bytes : planSize(summary, removed).bytes;
-  return chosen.sizes?.dtype === chosen.dtype
-    ? planSize(summary, removed, chosen.sizes.written).bytes
-    : null;
+  return sizeIn(state, chosen.dtype, removed)?.bytes ?? null;
 }
 
 /** Bytes that the files may have at most; null for other kinds of goals. */
@@ -50,9 +49,9 @@ export function targetBytes(state: StudioState): number | null {
 function quickOnes(state: StudioState): Measured[] {
   const { device } = state.score.settings;
   return [...state.speed.known.values()].filter(
-    ({ key, removed, dtype, result }) =>
+    ({ key, removed, dtype = null, quantised, result }) =>
       result.settings.mode === SETTINGS.mode &&
-      key === speedKey(removed, result.settings, device, dtype ?? null),
+      key === speedKey(removed, result.settings, device, { dtype, quantised }),
   );
 }
 

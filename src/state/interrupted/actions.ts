@@ -8,6 +8,7 @@ import type { CriteriaActions } from '../criteria/actions.ts';
 import type { HealActions } from '../heal/actions.ts';
 import { engineJob } from '../jobs.ts';
 import { curveSettings, settingsKey } from '../keys.ts';
+import type { QuantiseActions } from '../quantise/actions.ts';
 import type { ScoreActions } from '../score/actions.ts';
 import type { SearchActions } from '../search/actions.ts';
 import type { StabilityActions } from '../stability/actions.ts';
@@ -25,6 +26,7 @@ export interface ResumeActions {
 }
 
 type Others = Pick<HealActions, 'resumeHealing'> &
+  Pick<QuantiseActions, 'resumeQuantise'> &
   Pick<ScoreActions, 'setSettings' | 'score'> &
   Pick<SublayerActions, 'scoreSublayers'> &
   Pick<SearchActions, 'search'> &
@@ -88,6 +90,7 @@ export function makeResumeActions(context: Context, actions: Others): ResumeActi
     async resume(work) {
       if (!get().model.current || engineJob(get())) return;
       if (work.job === 'heal') return actions.resumeHealing(work);
+      if (work.job === 'quantise') return actions.resumeQuantise(work);
       const asked: ScoreSettings = { budgetBytes: undefined, ...work.settings };
       actions.setSettings(asked);
       await resumers[work.job](asked, work.search);

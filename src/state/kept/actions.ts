@@ -273,11 +273,14 @@ export function makeKeptActions(
 
   void listKept().catch(() => {});
 
-  /** The healings of a model, or of all, go with what is kept of it. */
-  async function forgetHealings(key: string | null): Promise<void> {
+  /** The healings and quantisations of a model, or of all, go with what is kept of it. */
+  async function forgetResults(key: string | null): Promise<void> {
     const { current } = get().model;
-    const shelf = await api.forgetHealingsOf(key).catch(() => null);
-    if (shelf && get().model.current === current) patch('heal', { shelf });
+    const healings = await api.forgetHealingsOf(key).catch(() => null);
+    const quantisations = await api.forgetQuantisationsOf(key).catch(() => null);
+    if (get().model.current !== current) return;
+    if (healings) patch('heal', { shelf: healings });
+    if (quantisations) patch('quantise', { shelf: quantisations });
   }
 
   return {
@@ -291,14 +294,14 @@ export function makeKeptActions(
       const erased = shelf ? await inTurn(() => shelf.erase(key)) : false;
       const one = session;
       if (one && (await one.key) === key) pause(one);
-      await forgetHealings(key);
+      await forgetResults(key);
       context.announce(erased ? 'The kept results were erased.' : 'They could not be erased.');
       await listKept();
     },
     async eraseAllKept() {
       const erased = shelf ? await inTurn(() => shelf.eraseAll()) : false;
       if (session) pause(session);
-      await forgetHealings(null);
+      await forgetResults(null);
       context.announce(erased ? 'All kept results were erased.' : 'They could not be erased.');
       await listKept();
     },

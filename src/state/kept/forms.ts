@@ -177,6 +177,7 @@ export const planResult = shape<PlanResult>({
   nllPerWindow: listOf(number),
   removed: units,
   healing: maybe(text),
+  quantised: maybe(text),
 });
 
 export const searchStep = shape<SearchStep>({

@@ -2,6 +2,8 @@
 
 import { wholeBlocks } from '../../units.ts';
 import { lossOfJob, lossOfResults } from '../../words/dialogs/kept.ts';
+import { WINDOWS } from '../../words/quantising.ts';
+import type { Restored } from '../export/provenance.ts';
 import { engineJob } from '../jobs.ts';
 import { derive } from '../memo.ts';
 import { keyOfIdentity } from '../open/sameModel.ts';
@@ -24,9 +26,15 @@ const isUnsafe = (state: StudioState): boolean =>
   hasUnstored(state) ||
   ((state.kept.storage === 'full' || state.kept.storage === 'none') && hasMeasured(state));
 
-/** A training may have taken hours; refits by the switch are made again. */
-const hasUnstored = ({ heal: { shelf } }: StudioState): boolean =>
-  shelf?.healings.some(({ stored, passing, bytes }) => !stored && !passing && bytes > 0) ?? false;
+/** A training or GPTQ may have taken hours; refits by the switch are made again. */
+const hasUnstored = ({ heal, quantise }: StudioState): boolean => {
+  const { healings = [] } = heal.shelf ?? {};
+  const { quantisations = [] } = quantise.shelf ?? {};
+  return (
+    healings.some(({ stored, passing, bytes }) => !stored && !passing && bytes > 0) ||
+    quantisations.some(({ stored, keptBytes }) => !stored && keptBytes > 0)
+  );
+};
 
 /** What opening another folder now would lose for good, in words; null when nothing. */
 export function lossByOpening(state: StudioState): string | null {
@@ -63,6 +71,14 @@ export interface SourceView {
 const originalOf = (known: Iterable<Measured>) =>
   [...known].findLast(({ result }) => result.original)?.result.original ?? null;
 
+/** On the windows of the curve, by the bytes that were written. */
+function nllAtExport({ plan, quantisation }: Restored): number | null {
+  if (!quantisation) return plan?.nll ?? null;
+  const { measured } = quantisation.record;
+  const own = measured.find(({ set, name }) => set === 'windows' && name === WINDOWS);
+  return own?.quantised.nll ?? null;
+}
+
 /** What is known of an open export and of what it was made from; null for other models. */
 export const sourceView = derive(
   (state: StudioState) => [
@@ -74,17 +90,19 @@ export const sourceView = derive(
   ],
   (model, kept, curve, known, folders): SourceView | null => {
     if (!model?.madeFrom) return null;
-    const { removed, plan, score, identity, numBlocks } = model.madeFrom;
+    const { removed, score, identity, numBlocks, dtype } = model.madeFrom;
     const speeds = [...(kept?.speeds.values() ?? [])];
     const source = originalOf(speeds);
-    const own = speeds.findLast((one) => one.removed.join() === removed.join())?.result.pruned;
+    const own = speeds.findLast(
+      (one) => one.removed.join() === removed.join() && (one.dtype ?? null) === dtype,
+    )?.result.pruned;
     const now = originalOf(known.values());
     const gone = wholeBlocks(removed);
     const key = keyOfIdentity(identity);
     return {
       nll: {
         source: score?.baseline.nll ?? kept?.curve?.result.baseline.nll ?? null,
-        atExport: plan?.nll ?? null,
+        atExport: nllAtExport(model.madeFrom),
         now: curve?.result.baseline.nll ?? null,
       },
       bytes: {

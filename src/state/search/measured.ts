@@ -54,11 +54,12 @@ export const measuredPlans = derive(
       plans.set(removed.join(), { removed, nll });
     add([], curve.result.baseline.nll);
     for (const block of curve.result.blocks) if (!block.refused) add([block.index], block.nll);
-    // Orders and searches choose blocks: what a healing does comes after.
-    // Orders and searches choose blocks: what a healing does comes after.
+    // Orders and searches choose blocks: what a healing or few bits do comes after.
     for (const results of [known, measured])
-      for (const [key, { removed, healing, nll }] of results)
-        if (key.startsWith(`${curve.id}|`) && healing === undefined) add(sortUnits(removed), nll);
+      for (const [key, { removed, healing, quantised, nll }] of results) {
+        const asItIs = healing === undefined && quantised === undefined;
+        if (asItIs && key.startsWith(`${curve.id}|`)) add(sortUnits(removed), nll);
+      }
     const units = [...(path?.request.start ?? [])];
     if (path?.baseline) add(sortUnits(units), path.baseline.nll);
     for (const { block, measure } of path?.steps ?? []) {

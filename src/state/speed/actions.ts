@@ -5,6 +5,7 @@ import type { VariantMeasure } from '../../contract/speed.ts';
 import { isCancelled } from '../../errors.ts';
 import { formatBySpread, formatGainSpread } from '../../spread.ts';
 import { announced, SPEED_EVENTS, stoppedFor } from '../../words/speedSummary.ts';
+import { activeQuantisation } from '../effect/steps.ts';
 import type { GoalActions } from '../goal/actions.ts';
 import { engineJob } from '../jobs.ts';
 import { JOBS, type StudioState } from '../state.ts';
@@ -12,7 +13,7 @@ import { autoGivesWay, autoKey } from './auto.ts';
 import type { SpeedContext } from './job.ts';
 import { meterUse } from './metering.ts';
 import { measureObstacle } from './selectors.ts';
-import { newestOfPlan, PROTOCOLS, quickKey, type SpeedMode } from './settings.ts';
+import { formByItself, newestOfPlan, PROTOCOLS, quickKey, type SpeedMode } from './settings.ts';
 import { makeSettledTimer } from './settled.ts';
 import type { Measured } from './state.ts';
 import { makeSweepJob } from './sweepJob.ts';
@@ -45,7 +46,7 @@ export function makeSpeedActions(
     const { removed: units, healing } = get().plan.present;
     const removed = [...units];
     // By itself, a plan is measured once: with its healing it has as many weights.
-    const own = auto ? undefined : healing;
+    const own = auto ? formByItself(get(), removed).healing : healing;
     const model = get().model.current;
     context.clear('speed');
     if (!auto) context.announce(SPEED_EVENTS.started);
@@ -93,7 +94,8 @@ export function makeSpeedActions(
     const isOtherPlan =
       removed !== old.removed ||
       healing !== old.healing ||
-      state.export.dtype !== before.export.dtype;
+      state.export.dtype !== before.export.dtype ||
+      activeQuantisation(state)?.key !== activeQuantisation(before)?.key;
     if (isOtherPlan) {
       if (settled.abandoned() !== quickKey(state, removed)) settled.abandon(null);
       if (!meterUse(state)) context.clear('speed');

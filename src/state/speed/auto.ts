@@ -1,12 +1,12 @@
 // Which plan is measured by itself once it has settled, which one is asked about first, and when
 // such a measurement gives way.
 
+import { activeQuantisation, isMeasured } from '../effect/steps.ts';
 import { engineJob } from '../jobs.ts';
-import { effectKey, prunedKey } from '../keys.ts';
 import type { StudioState } from '../state.ts';
 import { meterUse } from './metering.ts';
 import { measureObstacle } from './selectors.ts';
-import { isOf, newestOf, quickKey } from './settings.ts';
+import { formByItself, isOf, newestOf, quickKey, UNWRITTEN } from './settings.ts';
 import { TIMES } from './time.ts';
 
 /** What takes longer is asked about before it starts by itself. */
@@ -29,13 +29,13 @@ export function autoStance(state: StudioState): 'starts' | 'asks' | 'off' {
 /** Key of the measurement that the settled plan lacks, while nothing else runs; or null. */
 function wantedKey(state: StudioState): string | null {
   const { removed } = state.plan.present;
-  if (removed.length === 0 || meterUse(state) !== null || measureObstacle(state) !== null)
-    return null;
+  const isOriginal = removed.length === 0 && activeQuantisation(state) === null;
+  if (isOriginal || meterUse(state) !== null || measureObstacle(state) !== null) return null;
   if (state.heal.refit?.state === 'runs') return null;
-  const keys = [prunedKey(state), effectKey(state)];
-  const hasPpl = keys.every((key) => key !== null && state.effect.known.has(key));
-  if (state.model.current?.summary.canScore && !hasPpl) return null;
-  return newestOf(state, removed) ? null : quickKey(state, removed);
+  if (state.model.current?.summary.canScore && !isMeasured(state)) return null;
+  const form = formByItself(state, removed);
+  if (form.quantised === UNWRITTEN) return null;
+  return newestOf(state, removed, form) ? null : quickKey(state, removed);
 }
 
 /** Key of the measurement that the settled plan should get by itself, or null. */
@@ -66,6 +66,6 @@ export function autoGivesWay(state: StudioState): boolean {
     tookLonger(state) ||
     state.model.opening !== null ||
     !running ||
-    !isOf(running, state.plan.present.removed, state.export.dtype)
+    !isOf(running, state.plan.present.removed, formByItself(state, state.plan.present.removed))
   );
 }

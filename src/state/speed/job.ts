@@ -13,7 +13,7 @@ import { followMeasuring, rememberPace } from './follow.ts';
 import { paceOfMeasure } from './pace.ts';
 import { pooled } from './pooled.ts';
 import { isPredictable, predict } from './prediction.ts';
-import { isOf, meterRequest, speedKey } from './settings.ts';
+import { formOf, isOf, meterRequest, speedKey } from './settings.ts';
 import type { Measured, Measuring } from './state.ts';
 import { timeOf } from './time.ts';
 
@@ -50,10 +50,12 @@ export function makeSpeedJob(context: Context): SpeedJob {
       if (!current) throw new EspalierError('bug', 'There is no model to measure.');
       const isNewest = requests.begin();
       const { device } = get().score.settings;
-      const key = speedKey(removed, settings, device, dtype, healing);
+      const form = formOf(get(), { removed, healing }, dtype);
+      const key = speedKey(removed, settings, device, form);
       const written = {
         ...(dtype !== null && { dtype }),
         ...(healing !== undefined && { healing }),
+        ...(form.quantised !== undefined && { quantised: form.quantised }),
       };
       const running: Measuring = {
         key,
@@ -70,7 +72,7 @@ export function makeSpeedJob(context: Context): SpeedJob {
         const { promptTokens, tokens, batch } = settings;
         const request = {
           ...meterRequest(current, removed, device, promptTokens + tokens, batch),
-          steps: await stepsOf(context, healing, dtype),
+          steps: await stepsOf(context, { removed, healing, dtype, alike: true }),
           settings,
         };
         const plan = get().plan.present;
@@ -131,7 +133,11 @@ export function makeSpeedJob(context: Context): SpeedJob {
     known.set(measured.key, measured);
     const { removed, healing } = plan.present;
     const isPresent = (one: Measured) =>
-      isOf(one, removed, get().export.dtype, one.healing === healing ? healing : undefined);
+      isOf(
+        one,
+        removed,
+        formOf(get(), { removed, healing: one.healing === healing ? healing : undefined }),
+      );
     const isShown = isPresent(measured) || !speed.shown || !isPresent(speed.shown);
     patch('speed', { known, shown: isShown ? measured : speed.shown });
   }

@@ -4,8 +4,10 @@ import { APART, relativeError } from '../../analysis/speed.ts';
 import type { Gain, SpeedSettings, VariantMeasure, Which } from '../../contract/speed.ts';
 import type { CacheKind } from '../../contract/variant.ts';
 import type { ErrorReport } from '../../errors.ts';
-import { blocksLeft } from '../../units.ts';
+import type { ExportDtype } from '../../model/export/steps.ts';
+import { blocksLeft, type Unit } from '../../units.ts';
 import { SPEED_AS_PRUNED } from '../../words/healing.ts';
+import { OBSTACLES } from '../../words/quantising.ts';
 import { deviceName } from '../device/selectors.ts';
 import { engineObstacle } from '../jobs.ts';
 import { derive } from '../memo.ts';
@@ -13,7 +15,7 @@ import { modelOf } from '../open/selectors.ts';
 import type { StudioState } from '../state.ts';
 import { isMetering } from './metering.ts';
 import { isPredictable, type Prediction, predict, sides } from './prediction.ts';
-import { isOf, newestOfPlan, protocolWords } from './settings.ts';
+import { formOf, isOf, newestOfPlan, protocolWords, UNWRITTEN } from './settings.ts';
 import type { Measured } from './state.ts';
 
 /** Why nothing can be measured now, or null. */
@@ -22,7 +24,9 @@ export function measureObstacle(state: StudioState): string | null {
   const busy = engineObstacle(state);
   if (busy !== null) return busy;
   if (state.generate.running) return 'Text is being generated.';
-  return isMetering(state) ? 'A measurement is running.' : null;
+  if (isMetering(state)) return 'A measurement is running.';
+  const { quantised } = formOf(state, state.plan.present);
+  return quantised === UNWRITTEN ? OBSTACLES.mixedFirst : null;
 }
 
 export interface SpeedView {
@@ -58,6 +62,14 @@ export interface SpeedView {
   gains: readonly Gain[];
 }
 
+/** Whether there is something beside the original: a plan, or another precision. */
+const isWritten = (removed: readonly Unit[], dtype: ExportDtype | null): boolean =>
+  removed.length > 0 || dtype !== null;
+
+/** The same of the plan as exports write it. */
+export const runsPlan = ({ plan, export: { dtype } }: StudioState): boolean =>
+  isWritten(plan.present.removed, dtype);
+
 const CACHES: Record<CacheKind, string> = {
   static: '',
   growing: 'KV cache is copied each step (slow path)',
@@ -89,14 +101,19 @@ export const speedView = derive(
     newestOfPlan(state),
     prediction(state),
     state.export.dtype,
+    state.quantise,
   ],
-  ({ removed, healing }, shown, own, nextPrediction, dtype): SpeedView => {
-    const isOwn = shown !== null && isOf(shown, removed, dtype, healing);
+  (present, shown, own, nextPrediction, dtype, quantise): SpeedView => {
+    const { removed, healing } = present;
+    const at = { quantise, export: { dtype } };
+    const form = formOf(at, present, dtype);
+    const isOwn = shown !== null && isOf(shown, removed, form);
     const one = isOwn ? shown : (own ?? shown);
-    const asPruned = healing !== undefined && one !== null && isOf(one, removed, dtype);
-    const fresh = one !== null && (asPruned || isOf(one, removed, dtype, healing));
+    const asPruned =
+      healing !== undefined && one !== null && isOf(one, removed, formOf(at, { removed }, dtype));
+    const fresh = one !== null && (asPruned || isOf(one, removed, form));
     const result = one?.result ?? null;
-    const hasPlan = removed.length > 0;
+    const hasPlan = isWritten(removed, dtype);
     const pruned = hasPlan ? (result?.pruned ?? null) : null;
     const stale = hasPlan && !fresh && pruned !== null;
     const predicted = fresh && pruned && one?.predicted ? withError(one.predicted, pruned) : null;

@@ -3,11 +3,14 @@
 import { PAPER_PROTOCOL, QUICK_PROTOCOL } from '../../analysis/speed.ts';
 import type { BrowserDeviceKind } from '../../contract/device.ts';
 import type { MeterRequest, SpeedSettings } from '../../contract/speed.ts';
-import type { ExportDtype } from '../../model/export/steps.ts';
+import { type ExportDtype, isQuantisedDtype } from '../../model/export/steps.ts';
 import { planSize } from '../../model/open/size.ts';
 import type { Unit } from '../../units.ts';
 import { hasThreadsOfNow, wholeDeviceOf } from '../device/selectors.ts';
+import { activeQuantisation } from '../effect/steps.ts';
 import type { OpenModel } from '../open/state.ts';
+import type { Plan } from '../plan/plan.ts';
+import { alikeOf, writtenIn } from '../quantise/written.ts';
 import type { StudioState } from '../state.ts';
 import type { Measured } from './state.ts';
 
@@ -47,26 +50,58 @@ function protocolKey(settings: SpeedSettings, device: 'auto' | BrowserDeviceKind
   return `${JSON.stringify(settings)}|${device}`;
 }
 
+/** What is run of a plan: as it is written in a precision. */
+export interface Form {
+  /** Null: that of the source. */
+  dtype: ExportDtype | null;
+  healing?: string | undefined;
+  /** In few bits: by what, the key of its `Written`. */
+  quantised?: string | undefined;
+}
+
+/** In place of a key: it has to be quantised before it can be run. */
+export const UNWRITTEN = 'not quantised';
+
 /**
- * What a measurement belongs to: plan, settings, the device that was asked for, and the precision
- * that the plan is exported in (null: the source's).
+ * How a plan is run in a precision: what is not quantised yet by settings that are as fast.
+ * @param dtype by default that of exports
  */
+export function formOf(
+  state: { quantise: StudioState['quantise']; export: Pick<StudioState['export'], 'dtype'> },
+  { removed, healing }: Pick<Plan, 'removed' | 'healing'>,
+  dtype: ExportDtype | null = state.export.dtype,
+): Form {
+  if (!isQuantisedDtype(dtype)) return { dtype, healing };
+  const written = writtenIn(state, dtype, { removed, healing });
+  return { dtype, healing, quantised: alikeOf(written)?.key ?? UNWRITTEN };
+}
+
+/** What a measurement belongs to: plan, form, settings, and the device that was asked for. */
 export function speedKey(
   removed: readonly Unit[],
   settings: SpeedSettings,
   device: 'auto' | BrowserDeviceKind,
-  dtype: ExportDtype | null,
-  healing?: string,
+  { dtype, healing, quantised }: Form,
 ): string {
   const written = dtype === null ? '' : `@${dtype}`;
   const healed = healing === undefined ? '' : `~${healing}`;
-  return `${removed.join(',')}${healed}${written}|${protocolKey(settings, device)}`;
+  const few = quantised === undefined ? '' : `#${quantised}`;
+  return `${removed.join(',')}${healed}${written}${few}|${protocolKey(settings, device)}`;
 }
 
-/** Key of a quick measurement of a plan, not healed, as it would be exported and measured now. */
-export function quickKey({ score, export: { dtype } }: StudioState, removed: readonly Unit[]) {
-  return speedKey(removed, PROTOCOLS.quick, score.settings.device, dtype);
+/**
+ * The form of a plan that is measured by itself: with its healing where few bits are of that, else
+ * without, as healed weights are as many.
+ */
+export function formByItself(state: StudioState, removed: readonly Unit[]): Form {
+  const { present } = state.plan;
+  const isOwn = present.removed.join() === removed.join() && activeQuantisation(state) !== null;
+  return formOf(state, isOwn ? present : { removed });
 }
+
+/** Key of a quick measurement of a plan as it would be exported and measured by itself now. */
+export const quickKey = (state: StudioState, removed: readonly Unit[]): string =>
+  speedKey(removed, PROTOCOLS.quick, state.score.settings.device, formByItself(state, removed));
 
 /**
  * Device bytes of a variant before it is loaded: its weights, and the cache of `tokens` tokens in
@@ -104,17 +139,17 @@ export function meterRequest(
   };
 }
 
-/** True for a measurement of this plan with this healing, written in this precision. */
+/** True for a measurement of this plan in this form. */
 export function isOf(
-  one: Pick<Measured, 'removed' | 'dtype' | 'healing'>,
+  one: Pick<Measured, 'removed' | 'dtype' | 'healing' | 'quantised'>,
   removed: readonly Unit[],
-  dtype: ExportDtype | null,
-  healing?: string,
+  { dtype, healing, quantised }: Form,
 ): boolean {
   return (
     one.removed.join() === removed.join() &&
     (one.dtype ?? null) === dtype &&
-    one.healing === healing
+    one.healing === healing &&
+    one.quantised === quantised
   );
 }
 
@@ -135,27 +170,26 @@ function isOnDevice({ result }: Measured, state: StudioState): boolean {
  */
 export function newestOfPlan(state: StudioState): Measured | null {
   const { removed, healing } = state.plan.present;
-  const own = healing === undefined ? null : newestOf(state, removed, state.export.dtype, healing);
+  const own =
+    healing === undefined ? null : newestOf(state, removed, formOf(state, { removed, healing }));
   return own ?? newestOf(state, removed);
 }
 
 /**
  * The newest measurement of `removed` on the device that is asked for now, whatever its settings.
- * @param dtype the precision in which the plan was written; by default the one chosen for exports
+ * @param form by default with the weights of the source, in the precision of exports
  */
 export function newestOf(
   state: StudioState,
   removed: readonly Unit[],
-  dtype: ExportDtype | null = state.export.dtype,
-  healing?: string,
+  form: Form = formOf(state, { removed }),
 ): Measured | null {
   const { speed, score } = state;
   const { device } = score.settings;
   let newest: Measured | null = null;
   for (const one of speed.known.values()) {
-    const key = speedKey(removed, one.result.settings, device, dtype, healing);
-    if (isOf(one, removed, dtype, healing) && one.key === key && isOnDevice(one, state))
-      newest = one;
+    const key = speedKey(removed, one.result.settings, device, form);
+    if (isOf(one, removed, form) && one.key === key && isOnDevice(one, state)) newest = one;
   }
   return newest;
 }

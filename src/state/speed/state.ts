@@ -26,6 +26,8 @@ export interface Measured {
   dtype?: ExportDtype;
   /** Id of the healing whose weights were run; absent: those of the source. */
   healing?: string | undefined;
+  /** In few bits: by what, the key of its `Written`. */
+  quantised?: string | undefined;
   /** Of all measurements with this key, where they could be pooled; else of the newest. */
   result: MeasureResult;
   /**
@@ -45,6 +47,7 @@ export interface Measuring {
   removed: readonly Unit[];
   dtype?: ExportDtype;
   healing?: string | undefined;
+  quantised?: string | undefined;
   settings: SpeedSettings;
   /** Started by itself: gives way to everything else. */
   auto: boolean;
@@ -98,6 +101,7 @@ const measured = shape<Measured>({
   removed: units,
   dtype: maybe(oneOf(...(Object.keys(EXPORT_DTYPES) as ExportDtype[]))),
   healing: maybe(text),
+  quantised: maybe(text),
   result: measureResult,
   gains: maybe(listOf(gain)),
   predicted: orNull(number),

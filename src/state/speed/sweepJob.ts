@@ -4,7 +4,7 @@ import { SPEED_EVENTS } from '../../words/speedSummary.ts';
 import type { Context } from '../context.ts';
 import { stepsOf } from '../heal/steps.ts';
 import { measureObstacle } from './selectors.ts';
-import { meterRequest, PROTOCOLS, SWEEP_BATCHES, speedKey } from './settings.ts';
+import { formOf, meterRequest, PROTOCOLS, SWEEP_BATCHES, speedKey } from './settings.ts';
 import type { Swept } from './state.ts';
 
 export interface SweepJob {
@@ -39,7 +39,7 @@ export function makeSweepJob(context: Context): SweepJob {
       try {
         const request = {
           ...meterRequest(current, removed, device, settings.promptTokens + settings.tokens),
-          steps: await stepsOf(context, healing, dtype),
+          steps: await stepsOf(context, { removed, healing, dtype, alike: true }),
           settings,
         };
         const result = await meter.sweep(request, SWEEP_BATCHES, (event) => {
@@ -50,7 +50,7 @@ export function makeSweepJob(context: Context): SweepJob {
         });
         if (!isNewest()) return;
         const notes = [...new Set([...result.notes, ...get().speed.notes])];
-        const key = speedKey(removed, settings, device, dtype, healing);
+        const key = speedKey(removed, settings, device, formOf(get(), { removed, healing }, dtype));
         idle({ key, removed, healing, result: { ...result, notes } });
         context.announce(SPEED_EVENTS.sweepDone);
       } catch (error) {

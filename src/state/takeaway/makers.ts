@@ -4,6 +4,7 @@ import { criteria, search, stability } from './compare.ts';
 import { healing, losses } from './healing.ts';
 import type { Maker } from './maker.ts';
 import { evaluation, texts } from './quality.ts';
+import { matrices, quantisation } from './quantising.ts';
 import { architecture, importance, sublayers } from './scores.ts';
 import { speed, sweep, variants } from './speed.ts';
 import type { TakeawayId } from './takeaways.ts';
@@ -17,6 +18,8 @@ export const MAKERS: Readonly<Record<TakeawayId, Maker>> = {
   stability,
   healing,
   losses,
+  quantisation,
+  matrices,
   evaluation,
   texts,
   speed,

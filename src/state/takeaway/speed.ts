@@ -6,13 +6,14 @@ import { VERSION } from '../../version.ts';
 import { columnHeads as heads } from '../../words/takeaway/files.ts';
 import { deviceName } from '../device/selectors.ts';
 import { healingWords } from '../heal/selectors.ts';
+import { quantisingWords } from '../quantise/selectors.ts';
 import { measuredOn, noNumbers } from '../score/selectors.ts';
 import { sides } from '../speed/prediction.ts';
 import { protocolWords } from '../speed/settings.ts';
 import type { Measured as MeasuredSpeed } from '../speed/state.ts';
 import type { StudioState } from '../state.ts';
 import { variantsCsv, variantsJson } from '../variants/file.ts';
-import { healingOfKey } from '../variants/names.ts';
+import { healingOfKey, quantisedOfKey } from '../variants/names.ts';
 import { type VariantRow, variantRows } from '../variants/variants.ts';
 import type { Maker } from './maker.ts';
 import { type Cell, pplOf, type Table } from './table.ts';
@@ -183,6 +184,7 @@ function variantsTable(state: StudioState): Table {
       { name: 'file_bytes', head: heads.size, kind: 'bytes' },
       { name: 'protocol', head: heads.protocol, kind: 'text' },
       { name: 'healing', head: heads.healing, kind: 'text' },
+      { name: 'quantisation', head: heads.quantisation, kind: 'text' },
     ],
     rows: known(state).map((row) => [
       row.name,
@@ -197,6 +199,7 @@ function variantsTable(state: StudioState): Table {
       row.fileBytes,
       row.protocol,
       healingWords(state, healingOfKey(row.key)),
+      quantisingWords(state, quantisedOfKey(row.key)),
     ]),
   };
 }

@@ -136,6 +136,8 @@ it('nothing is offered before there is anything, then each with rows of one widt
   await actions.studyStability();
   actions.setHealMethods(['lora']);
   await actions.heal();
+  actions.setMixed({ kind: 'bytes' });
+  await actions.quantise();
   await actions.evaluate();
   await actions.measureSpeed('quick');
   await actions.sweepBatches();

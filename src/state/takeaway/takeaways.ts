@@ -4,6 +4,7 @@
 import { takeawayTitles as titles } from '../../words/takeaway/menu.ts';
 import { knownCriteria } from '../criteria/selectors.ts';
 import { shownHealing, trainingCurve } from '../heal/selectors.ts';
+import { shownQuantisation } from '../quantise/selectors.ts';
 import { hasPaths } from '../search/selectors.ts';
 import { stabilityView } from '../stability/selectors.ts';
 import type { StudioState } from '../state.ts';
@@ -78,6 +79,21 @@ const TABLE = [
     title: titles.losses,
     chart: true,
     shown: (state) => trainingCurve(state)?.running === null,
+  },
+  {
+    id: 'quantisation',
+    panel: 'quantised',
+    title: titles.quantisation,
+    chart: true,
+    shown: (state) => (shownQuantisation(state)?.quantisation.record.measured.length ?? 0) > 0,
+  },
+  {
+    id: 'matrices',
+    panel: 'matrices',
+    title: titles.matrices,
+    chart: true,
+    shown: (state) =>
+      shownQuantisation(state)?.matrices.some(({ sensitivity }) => sensitivity !== null) ?? false,
   },
   {
     id: 'evaluation',

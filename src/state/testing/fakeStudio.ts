@@ -27,6 +27,7 @@ import type { Identity } from '../../model/export/identity.ts';
 import type { ModelSummary } from '../../model/open/summary.ts';
 import { blockOf, blocksLeft, sublayerUnit } from '../../units.ts';
 import { type FakeHealingOptions, fakeHealing } from './fakeHealing.ts';
+import { type FakeQuantisingOptions, fakeQuantising } from './fakeQuantising.ts';
 
 /** The part of golden/sample.json that the stand-in plays back. */
 export interface SampleNumbers {
@@ -36,7 +37,7 @@ export interface SampleNumbers {
   ppl_order: number[];
 }
 
-export interface FakeOptions extends FakeHealingOptions {
+export interface FakeOptions extends FakeHealingOptions, FakeQuantisingOptions {
   /** Seconds that a curve says it took; 4.5 unless told. */
   curveSeconds?: number;
   /**
@@ -384,8 +385,12 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
       begin('identity', []);
       return (await options.identity?.(openName)) ?? FAKE_IDENTITY;
     },
-    async plan(removed, _, healing): Promise<PlanResult> {
-      const started = begin('plan', healing === undefined ? [removed] : [removed, healing]);
+    async plan(removed, _, healing, quantised): Promise<PlanResult> {
+      const args = [removed, healing, quantised];
+      const started = begin(
+        'plan',
+        args.slice(0, args.findLastIndex((one) => one !== undefined) + 1),
+      );
       const mine = ++planTurn;
       await step(started);
       if (mine !== planTurn) throw new EspalierError('cancelled', 'Cancelled.');
@@ -399,9 +404,15 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
             0,
           ),
       );
-      if (healing === undefined) return { ...measure(perWindow), removed, seconds: 0.3 };
-      const healed = perWindow.map((nll, w) => (nll + base[w]!) / 2);
-      return { ...measure(healed), removed, healing, seconds: 0.3 };
+      const few = quantised === undefined ? 0 : 0.03;
+      const healed = healing === undefined ? 0 : 0.5;
+      return {
+        ...measure(perWindow.map((nll, w) => nll + healed * (base[w]! - nll) + few)),
+        removed,
+        ...(healing !== undefined && { healing }),
+        ...(quantised !== undefined && { quantised }),
+        seconds: 0.3,
+      };
     },
     async scoreSublayers(settings, onEvent): Promise<SublayersResult> {
       const started = begin('scoreSublayers', [settings]);
@@ -550,6 +561,7 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
       return result(517);
     },
     ...fakeHealing({ begin, step }, options),
+    ...fakeQuantising({ begin, step }, options),
     async countTokens(text) {
       begin('countTokens', [text]);
       return { tokens: text.split(/\s+/).filter((word) => word !== '').length, addsBos: false };

@@ -1,8 +1,12 @@
 // Naming, keeping, hiding and pinning variants, and using one as the plan.
 
+import { isQuantisedDtype } from '../../model/export/steps.ts';
 import type { Context } from '../context.ts';
+import type { ExportActions } from '../export/actions.ts';
 import type { PlanActions } from '../plan/actions.ts';
-import { healingOfKey, removedOf } from './names.ts';
+import type { QuantiseShelfActions } from '../quantise/shelfActions.ts';
+import { quantisationOf } from '../quantise/state.ts';
+import { healingOfKey, quantisedOfKey, removedOf } from './names.ts';
 import { nameOfVariant, planVariant } from './variants.ts';
 
 export interface VariantActions {
@@ -23,7 +27,9 @@ const NAME_CHARS = 60;
 
 export function makeVariantActions(
   context: Context,
-  others: Pick<PlanActions, 'setRemoved'>,
+  others: Pick<PlanActions, 'setRemoved'> &
+    Pick<QuantiseShelfActions, 'useQuantisation'> &
+    Pick<ExportActions, 'setDtype'>,
 ): VariantActions {
   const { get, patch } = context;
 
@@ -63,7 +69,15 @@ export function makeVariantActions(
       });
     },
     applyVariant(key) {
-      others.setRemoved(removedOf(key), healingOfKey(key));
+      const id = quantisedOfKey(key);
+      // Renamed: a name that starts with `use` reads as a React hook.
+      const { useQuantisation: take } = others;
+      if (id !== undefined && quantisationOf(get().quantise, id)) take(id);
+      else {
+        others.setRemoved(removedOf(key), healingOfKey(key));
+        // Its numbers are those of its weights as they are.
+        if (isQuantisedDtype(get().export.dtype)) void others.setDtype(null);
+      }
       context.announce(
         `The plan is now ${get().variants.names.get(key) ?? nameOfVariant(get(), key)}.`,
       );

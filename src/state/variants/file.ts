@@ -3,6 +3,7 @@
 
 import type { ScoreResult } from '../../contract/score.ts';
 import { healedWords } from '../../words/healing.ts';
+import { wordsOf } from '../quantise/selectors.ts';
 import { type Cell, quoted } from '../takeaway/table.ts';
 import type { VariantRow } from './variants.ts';
 
@@ -51,6 +52,7 @@ const COLUMNS = [
   'gain_high',
   'rebased_tok_per_s',
   'healing',
+  'quantisation',
 ] as const;
 
 function cellsOf(
@@ -92,6 +94,7 @@ function cellsOf(
     gain_high: row.ci95?.[1] ?? null,
     rebased_tok_per_s: row.rebased?.throughput ?? null,
     healing: row.healing ? healedWords(row.healing.methods) : '',
+    quantisation: row.quantised ? wordsOf(row.quantised) : '',
   };
 }
 
@@ -128,6 +131,9 @@ export function variantsJson(
     ppl: row.nll === null ? null : finite(Math.exp(row.nll)),
     fileBytes: row.fileBytes,
     ...(row.healing && { healing: { id: row.healing.id, ...row.healing.record } }),
+    ...(row.quantised && {
+      quantisation: { dtype: row.quantised.dtype, ...row.quantised.quantisation },
+    }),
     speed: row.measure && {
       ...(row.speedIsOfPruned && { withoutHealing: true }),
       ...row.measure.speed,

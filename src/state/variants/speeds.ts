@@ -4,6 +4,7 @@
 import type { Gain, SpeedSettings, VariantMeasure } from '../../contract/speed.ts';
 import type { Unit } from '../../units.ts';
 import { deviceName } from '../device/selectors.ts';
+import { isResultKey } from '../quantise/written.ts';
 import { protocolWords } from '../speed/settings.ts';
 import type { Measured } from '../speed/state.ts';
 import { variantKey } from './names.ts';
@@ -21,21 +22,24 @@ export interface Speed {
 }
 
 /**
- * The newest speed of every plan in the source's precision, and the newest original of every way to
- * measure; both newest last.
+ * The newest speed of every plan in the source's precision, and by its quantisation; and the newest
+ * original of every way to measure; both newest last.
  */
 export function speedsOf(known: Iterable<Measured>) {
   const plans = new Map<string, Speed>();
   const originals = new Map<string, Speed>();
-  for (const { removed, healing, dtype, result } of known) {
+  for (const { removed, healing, dtype, quantised, result } of known) {
     const { original, pruned, settings, gain } = result;
     if (original) {
       const way = wayOf(original, settings, true);
       originals.delete(way);
       originals.set(way, { removed: [], measure: original, settings, gain: null, original, way });
     }
-    if (removed.length === 0 || !pruned || dtype !== undefined) continue;
-    const key = variantKey(removed, healing);
+    // By settings that nothing was measured of, or in float16, it is no row.
+    const id = quantised !== undefined && isResultKey(quantised) ? quantised : undefined;
+    if (!pruned || (dtype !== undefined && id === undefined)) continue;
+    if (removed.length === 0 && id === undefined) continue;
+    const key = variantKey(removed, healing, id);
     plans.delete(key);
     plans.set(key, {
       removed,

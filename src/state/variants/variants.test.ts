@@ -210,6 +210,7 @@ describe('files', () => {
     key: '3,7',
     removed: [3, 7],
     healing: null,
+    quantised: null,
     speedIsOfPruned: false,
     name: '=SUM("a"), b',
     blocks: 14,
@@ -297,13 +298,13 @@ describe('files', () => {
       score,
       date: '2026-01-01',
     }).split('\r\n');
-    expect(header?.split(',')).toHaveLength(30);
+    expect(header?.split(',')).toHaveLength(31);
     expect(first).toBe(
       `"'=SUM(""a""), b",3 7,14,1000,,16,16,16,16,1.25,,24,0.5,2,0.25,40,50,quick,CPU ` +
         '(wasm),onnxruntime-web 1.30.0 (plain),growing,bundled,2,3,GPU 0,2026-01-01,' +
-        '1.125,1.375,15,',
+        '1.125,1.375,15,,',
     );
-    expect(second).toBe('original,,16,,,,,,,,,,,,,40,,,,,,,,,,2026-01-01,,,,');
+    expect(second).toBe('original,,16,,,,,,,,,,,,,40,,,,,,,,,,2026-01-01,,,,,');
     expect(end).toBe('');
   });
 

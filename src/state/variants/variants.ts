@@ -2,28 +2,34 @@
 
 import { paretoFront } from '../../analysis/pareto.ts';
 import type { KeptHealing } from '../../contract/heal.ts';
+import type { KeptQuantisation } from '../../contract/quantise.ts';
 import type { SpeedSettings, VariantMeasure } from '../../contract/speed.ts';
 import { planSize } from '../../model/open/size.ts';
 import { blocksLeft, type Unit } from '../../units.ts';
 import { AS_PRUNED, HEALED, healedWords } from '../../words/healing.ts';
+import { activeQuantisation } from '../effect/steps.ts';
 import { healingOf } from '../heal/state.ts';
 import { derive } from '../memo.ts';
 import { modelOf } from '../open/selectors.ts';
 import { countSublayers } from '../plan/unitWords.ts';
+import { quantisingWords } from '../quantise/selectors.ts';
+import { quantisationOf } from '../quantise/state.ts';
 import { measuredPlans } from '../search/measured.ts';
 import { isPredictable, predict, sides } from '../speed/prediction.ts';
 import { protocolWords } from '../speed/settings.ts';
 import type { Measured } from '../speed/state.ts';
 import type { StudioState } from '../state.ts';
-import { defaultName, healingOfKey, removedOf, variantKey } from './names.ts';
+import { defaultName, healingOfKey, quantisedOfKey, removedOf, variantKey } from './names.ts';
 import { commonest, type Rebased, rebase, speedsOf, wayOf } from './speeds.ts';
 
 export interface VariantRow {
-  /** Its removed units and its healing as `variantKey` joins them; '' is the original. */
+  /** Units, healing and quantisation as `variantKey` joins them; '' is the original. */
   key: string;
   removed: readonly Unit[];
   /** Null: with the weights of the source. */
   healing: KeptHealing | null;
+  /** Null: with weights as they are, and where the quantisation is gone. */
+  quantised: KeptQuantisation | null;
   name: string;
   blocks: number;
   /** Mean NLL on the windows of the current curve, nats per token; null while unknown. */
@@ -64,19 +70,31 @@ export interface VariantRow {
 }
 
 /** The variant that the plan is now. */
-export const planVariant = ({ plan: { present } }: StudioState): string =>
-  variantKey(present.removed, present.healing);
+export const planVariant = (state: StudioState): string => {
+  const { removed, healing } = state.plan.present;
+  return variantKey(removed, healing, activeQuantisation(state)?.key);
+};
 
-/** "−4: 2, 7, 8, 9, refitted"; a healing that is gone: "−4: 2, 7, 8, 9, healed". */
-export function nameOfVariant(
-  { heal }: { heal: Pick<StudioState['heal'], 'shelf'> },
-  key: string,
-): string {
+interface Shelves {
+  heal: Pick<StudioState['heal'], 'shelf'>;
+  quantise: Pick<StudioState['quantise'], 'shelf'>;
+}
+
+/**
+ * "−4: 2, 7, 8, 9, refitted, 4 bits (GPTQ)"; what is gone is named in general: "−4: 2, 7, 8, 9,
+ * healed".
+ */
+export function nameOfVariant({ heal, quantise }: Shelves, key: string): string {
   const id = healingOfKey(key);
-  const name = defaultName(removedOf(key));
-  if (id === undefined) return name;
   const healing = healingOf(heal, id);
-  return `${name}, ${healing ? healedWords(healing.methods) : HEALED}`;
+  const healed = id === undefined ? '' : HEALED;
+  return [
+    defaultName(removedOf(key)),
+    healing ? healedWords(healing.methods) : healed,
+    quantisingWords({ quantise }, quantisedOfKey(key)),
+  ]
+    .filter((word) => word !== '')
+    .join(', ');
 }
 
 /** How the speed of a row was measured, in words; null while it is not. */
@@ -123,8 +141,11 @@ export const variantRows = derive(
     state.variants,
     measuredPlans(state),
     state.heal.shelf,
+    state.quantise.shelf,
   ],
-  (model, present, curve, effects, known, variants, measured, shelf): VariantRow[] => {
+  (model, present, curve, effects, known, variants, measured, ...shelves): VariantRow[] => {
+    const [shelf, quantisations] = shelves;
+    const both = { heal: { shelf }, quantise: { shelf: quantisations } };
     const { names, kept, hidden, pinned } = variants;
     if (!model) return [];
     const nlls = new Map<string, number>();
@@ -132,7 +153,7 @@ export const variantRows = derive(
     // Perplexities of another curve are on other windows.
     for (const [key, result] of effects)
       if (curve && key.startsWith(`${curve.id}|`))
-        nlls.set(variantKey(result.removed, result.healing), result.nll);
+        nlls.set(variantKey(result.removed, result.healing, result.quantised), result.nll);
     const { plans, originals } = speedsOf(known.values());
     const main = commonest([...plans.values()].map(({ way }) => way));
     const original = originals.get(main ?? '') ?? [...originals.values()].at(-1);
@@ -143,13 +164,18 @@ export const variantRows = derive(
       .map((key): VariantRow => {
         const removed = removedOf(key);
         const own = speeds.get(key) ?? null;
-        const speed = own ?? speeds.get(variantKey(removed)) ?? null;
+        const few = quantisedOfKey(key);
+        const quantised = quantisationOf(both.quantise, few);
+        // Healed weights are as many and as large; those of few bits are not.
+        const asPruned = few === undefined ? speeds.get(variantKey(removed)) : undefined;
+        const speed = own ?? asPruned ?? null;
         const blocks = blocksLeft(model.summary.numBlocks, removed);
         return {
           key,
           removed,
           healing: healingOf({ shelf }, healingOfKey(key)),
-          name: names.get(key) ?? nameOfVariant({ heal: { shelf } }, key),
+          quantised,
+          name: names.get(key) ?? nameOfVariant(both, key),
           blocks,
           // The search and the goal measure plans that nobody has looked at.
           nll: nlls.get(key) ?? measured.get(key)?.nll ?? null,
@@ -162,7 +188,10 @@ export const variantRows = derive(
           protocol: speed ? `${protocolWords(speed.settings)}${own ? '' : `, ${AS_PRUNED}`}` : '',
           predicted: null,
           predictedGain: null,
-          fileBytes: speed?.measure.info.fileBytes ?? planSize(model.summary, removed).bytes,
+          fileBytes:
+            speed?.measure.info.fileBytes ??
+            quantised?.bytes ??
+            planSize(model.summary, removed).bytes,
           present: key === present,
           pinned: pinned.includes(key),
           onFront: false,
@@ -172,7 +201,7 @@ export const variantRows = derive(
     const like = madeLike(known.values(), waysOf(rows)[0]);
     const predictionOf = (row: VariantRow) => {
       const found =
-        row.measure || !like || !isPredictable(row.removed)
+        row.measure || !like || !isPredictable(row.removed) || quantisedOfKey(row.key) !== undefined
           ? null
           : predict(known.values(), like, row.blocks);
       return {

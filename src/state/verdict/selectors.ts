@@ -11,13 +11,15 @@ import {
   type VerdictWord,
 } from '../../words/verdict.ts';
 import { knownOrders } from '../criteria/orders.ts';
-import { healedMeasure } from '../effect/selectors.ts';
+import { healedMeasure, quantisedMeasure } from '../effect/selectors.ts';
+import { activeQuantisation } from '../effect/steps.ts';
 import { isOfPlan } from '../evaluate/selectors.ts';
 import type { Evaluated } from '../evaluate/state.ts';
 import { modelObstacle } from '../heal/selectors.ts';
 import { derive } from '../memo.ts';
 import { unlockedBlocks } from '../plan/locks.ts';
 import type { Plan } from '../plan/plan.ts';
+import type { ByResult } from '../quantise/written.ts';
 import { type MeasuredPlan, measuredPlans } from '../search/measured.ts';
 import type { StudioState } from '../state.ts';
 
@@ -26,6 +28,8 @@ export type NextStep =
   | { kind: 'evaluate' }
   /** The plan as it is, with weights that are refitted or trained. */
   | { kind: 'heal' }
+  /** Its few bits cost too much: more bits, another method. */
+  | { kind: 'quantise' }
   | { kind: 'export' }
   /** A usable plan of fewer blocks, without locked ones. */
   | { kind: 'fewer'; removed: readonly Unit[]; rise: number }
@@ -71,6 +75,13 @@ function evaluationOf(results: readonly Evaluated[], plan: Plan) {
   return results.find(({ result }) => result.plan && isOfPlan(result, plan))?.result;
 }
 
+/** What a quantisation was measured at in this precision, on what nothing was chosen by first. */
+function quantisedOn({ key, result }: ByResult) {
+  const { measured } = result.quantisation.record;
+  const isOwn = key === result.id;
+  return (isOwn && (measured.find(({ set }) => set === 'held-out') ?? measured[0])) || null;
+}
+
 /** The plan of fewer blocks that is usable, keeps locked blocks and removes most. */
 function fewerOf(
   plans: ReadonlyMap<string, MeasuredPlan>,
@@ -104,6 +115,8 @@ export const verdictView = derive(
     unlockedBlocks(state),
     betterPlan(state),
     modelObstacle(state) === null,
+    activeQuantisation(state),
+    quantisedMeasure(state),
   ],
   (
     present,
@@ -115,14 +128,21 @@ export const verdictView = derive(
     unlocked,
     better,
     canHeal,
+    few,
+    quantised,
   ): VerdictView | null => {
     const { removed, healing } = present;
     const evaluated = evaluationOf(results, present);
     const original = plans.get('');
-    const plan = healing === undefined ? plans.get(removed.join()) : healed;
-    if (removed.length === 0) return null;
+    const asItIs = healing === undefined ? plans.get(removed.join()) : healed;
+    const plan = few ? quantised : asItIs;
+    const written = few && quantisedOn(few);
+    if (removed.length === 0 && !few) return null;
     let measured: { rise: number; kl: number | null; on: string } | null = null;
-    if (evaluated?.plan) {
+    if (written) {
+      const { original: before, quantised: after, name } = written;
+      measured = { rise: riseOf(before.nll, after.nll), kl: after.klDivergence, on: name };
+    } else if (evaluated?.plan && !few) {
       const rise = riseOf(evaluated.original.nll, evaluated.plan.nll);
       measured = { rise, kl: evaluated.klDivergence, on: evaluated.text.name };
     } else if (original && plan && curve) {
@@ -132,15 +152,19 @@ export const verdictView = derive(
     if (!measured || Number.isNaN(measured.rise)) return null;
     const { word, by } = judge(measured, limits);
     const windows = curve?.result.baseline.nllPerWindow.length ?? 0;
-    const next: NextStep[] =
-      word === 'usable'
-        ? [{ kind: evaluated ? 'export' : 'evaluate' }]
-        : [fewerOf(plans, removed, unlocked, limits)];
-    if (word !== 'usable' && canHeal && healing === undefined) next.unshift({ kind: 'heal' });
+    const isSeen = evaluated !== undefined || written?.set === 'held-out';
+    const next: NextStep[] = [];
+    const hasPlan = removed.length > 0;
+    if (word === 'usable') next.push({ kind: isSeen ? 'export' : 'evaluate' });
+    else {
+      if (canHeal && hasPlan && healing === undefined) next.push({ kind: 'heal' });
+      if (few) next.push({ kind: 'quantise' });
+      if (hasPlan) next.push(fewerOf(plans, removed, unlocked, limits));
+    }
     return {
       word,
       evidence: { ...measured, by },
-      isThin: !evaluated && windows < FEW_WINDOWS,
+      isThin: !isSeen && windows < FEW_WINDOWS,
       next,
       better,
     };

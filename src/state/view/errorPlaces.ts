@@ -19,6 +19,7 @@ export const ERROR_PLACES: Readonly<
   search: { workspace: 'compare' },
   stability: { workspace: 'compare' },
   heal: { workspace: 'heal' },
+  quantise: { workspace: 'quantise' },
   evaluate: { workspace: 'quality' },
   generate: { workspace: 'quality' },
   speed: { workspace: 'speed' },

@@ -1,47 +1,181 @@
-// The precision that an export is written in, with the size of graph and weights.
+// The precision that an export is written in: each with what stands against it, how weights become
+// few bits there, and the size of graph and weights.
 
-import { dtypeSteps, stepsObstacle } from '../../model/export/steps.ts';
+import {
+  dtypeSteps,
+  EXPORT_DTYPES,
+  type ExportDtype,
+  isQuantisedDtype,
+  stepsObstacle,
+} from '../../model/export/steps.ts';
+import { storedObstacle } from '../../model/quantise/dtypes.ts';
+import type { QuantisedDtype } from '../../model/quantise/quantisation.ts';
 import { formatBytes } from '../../quantities.ts';
-import { exportSize } from '../../state/export/selectors.ts';
-import { EXPORT, precisionOfOriginal } from '../../words/dialogs/export.ts';
+import { dtypeObstacle, exportSize, sizeIn, writtenAs } from '../../state/export/selectors.ts';
+import { wordsOf } from '../../state/quantise/selectors.ts';
+import { EXPORT, FEW_BITS, PRECISIONS, precisionOfOriginal } from '../../words/dialogs/export.ts';
+import { formatPpl } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
+import css from './export.module.css';
+
+const ORDER = Object.keys(EXPORT_DTYPES) as ExportDtype[];
 
 /** As the original, or another precision, with the size of the files that each writes. */
 export function PrecisionChoice() {
-  const summary = useStudio((state) => state.model.current)!.summary;
+  const source = useStudio((state) => state.model.current)!.summary.dtype;
   const dtype = useStudio((state) => state.export.dtype);
   const size = useStudio(exportSize);
   const actions = useActions();
-  const obstacle = stepsObstacle(summary.dtype, dtypeSteps('fp16'));
   return (
     <fieldset className={kit.field}>
       <legend>{EXPORT.precision}</legend>
-      <label>
-        <input
-          type="radio"
-          name="dtype"
-          checked={dtype === null}
-          data-testid="dtype-source"
-          onChange={() => void actions.setDtype(null)}
-        />{' '}
-        {precisionOfOriginal(summary.dtype)}
-      </label>
-      <br />
-      <label>
-        <input
-          type="radio"
-          name="dtype"
-          checked={dtype === 'fp16'}
-          disabled={obstacle !== null}
-          data-testid="dtype-fp16"
-          onChange={() => void actions.setDtype('fp16')}
-        />{' '}
-        float16 <span className={kit.note}>{obstacle ?? EXPORT.half}</span>
-      </label>
+      <div className={css.precisions}>
+        <label>
+          <input
+            type="radio"
+            name="dtype"
+            checked={dtype === null}
+            data-testid="dtype-source"
+            onChange={() => void actions.setDtype(null)}
+          />{' '}
+          {precisionOfOriginal(source)}
+        </label>
+        {ORDER.map((one) => (
+          <Precision key={one} dtype={one} source={source} />
+        ))}
+      </div>
       <p className={kit.note} data-testid="export-size" aria-live="polite">
-        {size ? `Graph and weights: ${formatBytes(size.bytes)}.` : 'Graph and weights: …'}
+        {EXPORT.size(size && formatBytes(size.bytes))}
       </p>
+      <Also source={source} />
     </fieldset>
+  );
+}
+
+const ALL: readonly (ExportDtype | null)[] = [null, ...ORDER];
+
+/** Further precisions of the same plan in the same folder: those that can be written now. */
+function Also({ source }: { source: string }) {
+  const main = useStudio((state) => state.export.dtype);
+  // As words: a new list each time would render for ever.
+  const offered = useStudio((state) =>
+    ALL.filter((one) => one !== main && dtypeObstacle(state, one) === null)
+      .map((one) => one ?? SOURCE)
+      .join(),
+  );
+  const others = ALL.filter((one) => offered.split(',').includes(one ?? SOURCE));
+  if (others.length === 0) return null;
+  return (
+    <fieldset className={css.also}>
+      <legend>{EXPORT.also}</legend>
+      {others.map((one) => (
+        <Further
+          key={one ?? SOURCE}
+          dtype={one}
+          name={one === null ? precisionOfOriginal(source) : PRECISIONS[one].name}
+        />
+      ))}
+    </fieldset>
+  );
+}
+
+const SOURCE = 'source';
+
+function Further({ dtype, name }: { dtype: ExportDtype | null; name: string }) {
+  const on = useStudio((state) => state.export.also.includes(dtype));
+  const bytes = useStudio((state) => (on ? (sizeIn(state, dtype)?.bytes ?? null) : null));
+  const actions = useActions();
+  return (
+    <label>
+      <input
+        type="checkbox"
+        checked={on}
+        data-testid={`also-${dtype ?? SOURCE}`}
+        onChange={() => void actions.setAlso(dtype, !on)}
+      />{' '}
+      {name} {bytes !== null && <span className={kit.note}>{formatBytes(bytes)}</span>}
+    </label>
+  );
+}
+
+/** @param source the precision of the open graph */
+function Precision({ dtype, source }: { dtype: ExportDtype; source: string }) {
+  const chosen = useStudio((state) => state.export.dtype === dtype);
+  const isMade = useStudio(
+    (state) => !isQuantisedDtype(dtype) || writtenAs(state, dtype).by !== 'nothing',
+  );
+  const actions = useActions();
+  const obstacle = isQuantisedDtype(dtype)
+    ? storedObstacle(source, dtype)
+    : stepsObstacle(source, dtypeSteps(dtype));
+  const note = `dtype-${dtype}-note`;
+  return (
+    <div>
+      <label>
+        <input
+          type="radio"
+          name="dtype"
+          checked={chosen}
+          disabled={obstacle !== null || !isMade}
+          aria-describedby={note}
+          data-testid={`dtype-${dtype}`}
+          onChange={() => void actions.setDtype(dtype)}
+        />{' '}
+        {PRECISIONS[dtype].name}
+      </label>{' '}
+      <span id={note} className={kit.note} data-testid={note}>
+        {obstacle ?? PRECISIONS[dtype].note}{' '}
+        {obstacle === null && isQuantisedDtype(dtype) && <HowWritten dtype={dtype} />}
+      </span>
+    </div>
+  );
+}
+
+/** By what the weights become few bits, and what that costs; or what has to be done first. */
+function HowWritten({ dtype }: { dtype: QuantisedDtype }) {
+  // The parts of it: a new object each time would render for ever.
+  const by = useStudio((state) => writtenAs(state, dtype).by);
+  const words = useStudio((state) => {
+    const written = writtenAs(state, dtype);
+    if (written.by === 'nothing') return written.why;
+    if (written.by === 'settings') {
+      const { settings, forms } = written;
+      return FEW_BITS.unmeasured(wordsOf({ dtype, quantisation: { settings, forms } }));
+    }
+    const { quantisation, bytes } = written.result;
+    const { measured } = quantisation.record;
+    const one = measured.find(({ set }) => set === 'held-out') ?? measured[0];
+    return FEW_BITS.measured(
+      wordsOf(written.result),
+      one
+        ? {
+            ppl: formatPpl(one.quantised.nll),
+            text: one.name,
+            as: written.result.dtype === dtype ? null : written.result.dtype,
+          }
+        : null,
+      written.result.dtype === dtype ? formatBytes(bytes) : null,
+    );
+  });
+  const actions = useActions();
+  return (
+    <>
+      {words}{' '}
+      {by !== 'result' && (
+        <button
+          type="button"
+          className={kit.asLink}
+          data-testid={`quantise-first-${dtype}`}
+          onClick={() => {
+            actions.setQuantiseDtype(dtype);
+            actions.openDialog(null);
+            actions.openWorkspace('quantise');
+          }}
+        >
+          {by === 'nothing' ? FEW_BITS.first : FEW_BITS.measure}
+        </button>
+      )}
+    </>
   );
 }

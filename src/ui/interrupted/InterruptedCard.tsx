@@ -8,6 +8,7 @@ import { nameOfText, windowsOf } from '../../state/score/text.ts';
 import { defaultName } from '../../state/variants/names.ts';
 import { INTERRUPTED } from '../../words/choose.ts';
 import { healedWords } from '../../words/healing.ts';
+import { quantisedWords } from '../../words/quantising.ts';
 import kit from '../kit/kit.module.css';
 import css from '../score/importance.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
@@ -27,6 +28,11 @@ function workWords(job: Interrupted): string {
     const { removed, methods, data } = job.request;
     const how = healedWords(methods.map(({ method }) => method));
     return `${defaultName(removed)}, ${how}, ${nameOfText(data.text)}`;
+  }
+  if (job.job === 'quantise') {
+    const { removed, dtype, settings, mixed } = job.request;
+    const how = quantisedWords({ dtype, settings, isMixed: mixed !== null });
+    return `${defaultName(removed)}, ${how}`;
   }
   const { settings, search } = job;
   const upTo = search ? INTERRUPTED.upTo(search.count) : '';

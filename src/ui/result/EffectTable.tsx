@@ -3,9 +3,12 @@
 import type { ReactNode } from 'react';
 import { formatBytes } from '../../quantities.ts';
 import { effectView } from '../../state/effect/selectors.ts';
+import { activeQuantisation } from '../../state/effect/steps.ts';
 import { activeHealing } from '../../state/heal/selectors.ts';
+import { wordsOf } from '../../state/quantise/selectors.ts';
 import { healedWords } from '../../words/healing.ts';
 import { UNKNOWN } from '../../words/model.ts';
+import { QUANTISED } from '../../words/quantising.ts';
 import { RESULT } from '../../words/result.ts';
 import { formatChange, formatCount, formatOriginal, formatPruned } from '../format.ts';
 import { ComparedHead } from '../kit/ComparedHead.tsx';
@@ -25,6 +28,7 @@ export function EffectTable() {
       <tbody>
         <PerplexityRow />
         <HealedRow />
+        <QuantisedRow />
         <Row
           id="size"
           name={<Term id="size">{RESULT.size}</Term>}
@@ -109,6 +113,36 @@ function HealedRow() {
       </th>
       <td />
       <td data-testid="ppl-healed">{healed ? formatPruned(healed.nll, original?.nll) : none}</td>
+      <td className={signOf(worse)}>
+        {change && (
+          <>
+            {change} <span className={kit.hidden}>{worse ? RESULT.worse : RESULT.better}</span>
+          </>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+/** The same by the bytes that an export in few bits writes. */
+function QuantisedRow() {
+  const { original, quantised, waitingForQuantised } = useStudio(effectView);
+  const written = useStudio(activeQuantisation);
+  const running = useStudio((state) => state.quantise.running !== null);
+  if (!written && !running) return null;
+  const change =
+    original && quantised ? formatChange(Math.exp(original.nll), Math.exp(quantised.nll)) : '';
+  const none = waitingForQuantised || running ? '…' : '–';
+  const worse = original && quantised ? quantised.nll > original.nll : false;
+  return (
+    <tr data-testid="quantised-row">
+      <th scope="row" className={css.wrap}>
+        <Term id="quantisation">{written ? wordsOf(written.result) : QUANTISED}</Term>
+      </th>
+      <td />
+      <td data-testid="ppl-quantised">
+        {quantised ? formatPruned(quantised.nll, original?.nll) : none}
+      </td>
       <td className={signOf(worse)}>
         {change && (
           <>

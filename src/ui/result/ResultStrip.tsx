@@ -22,8 +22,8 @@ export function ResultStrip() {
   const wide = useWide();
   const usable = useStudio(hasOrder);
   const count = useStudio(lowestCount);
-  const { original, pruned: bare, healed, stale, size } = useStudio(effectView);
-  const pruned = healed ?? bare;
+  const { original, pruned: bare, healed, quantised, stale, size } = useStudio(effectView);
+  const pruned = quantised ?? healed ?? bare;
   const speed = useStudio(speedView);
   const change =
     original && pruned && original !== pruned

@@ -2,7 +2,7 @@
 
 import type { Ends } from '../../spread.ts';
 import { formatBySpread, formatEnds, formatGain } from '../../spread.ts';
-import { type SpeedView, speedView } from '../../state/speed/selectors.ts';
+import { runsPlan, type SpeedView, speedView } from '../../state/speed/selectors.ts';
 import { interval, rangeOfRuns, SPEED } from '../../words/speed.ts';
 import { SPEED_SUMMARY } from '../../words/speedSummary.ts';
 import kit from '../kit/kit.module.css';
@@ -13,7 +13,7 @@ import css from './speed.module.css';
 
 export function SpeedCards() {
   const view = useStudio(speedView);
-  const hasPlan = useStudio((state) => state.plan.present.removed.length > 0);
+  const hasPlan = useStudio(runsPlan);
   return (
     <div className={css.cards}>
       <OriginalCard view={view} />

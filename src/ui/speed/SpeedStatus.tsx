@@ -1,7 +1,7 @@
 // How the speed was measured, whether the gain may be noise, what was predicted, what failed.
 
 import { formatBySpread, formatGain, formatGainSpread, formatSpread } from '../../spread.ts';
-import { type SpeedView, speedView } from '../../state/speed/selectors.ts';
+import { runsPlan, type SpeedView, speedView } from '../../state/speed/selectors.ts';
 import { TIMES } from '../../state/speed/time.ts';
 import {
   failedWords,
@@ -25,7 +25,7 @@ import css from './speed.module.css';
 
 export function SpeedStatus() {
   const view = useStudio(speedView);
-  const hasPlan = useStudio((state) => state.plan.present.removed.length > 0);
+  const hasPlan = useStudio(runsPlan);
   const live = useStudio((state) => state.speed.notes);
   const notes = live.length ? live : view.notes;
   return (

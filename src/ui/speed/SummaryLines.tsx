@@ -3,7 +3,7 @@
 
 import { formatBySpread, formatEnds, formatGain } from '../../spread.ts';
 import { asksToMeasure } from '../../state/speed/auto.ts';
-import { type SpeedView, speedView } from '../../state/speed/selectors.ts';
+import { runsPlan, type SpeedView, speedView } from '../../state/speed/selectors.ts';
 import { TIMES } from '../../state/speed/time.ts';
 import { variantRows } from '../../state/variants/variants.ts';
 import { measuredWords, SPEED_SUMMARY, staleNumbers, withTime } from '../../words/speedSummary.ts';
@@ -18,7 +18,7 @@ import css from './speedSummary.module.css';
 
 export function SummaryLines() {
   const view = useStudio(speedView);
-  const hasPlan = useStudio((state) => state.plan.present.removed.length > 0);
+  const hasPlan = useStudio(runsPlan);
   const figures = figuresOf(view, hasPlan);
   return (
     <section className={css.summary} aria-label={SPEED_SUMMARY.label} data-testid="speed-summary">

@@ -2,12 +2,16 @@
 
 import type { ComponentType } from 'react';
 import { trainingCurve } from '../../state/heal/selectors.ts';
+import { shownQuantisation } from '../../state/quantise/selectors.ts';
 import type { FigureId } from '../../state/takeaway/takeaways.ts';
 import { Architecture } from '../charts/Architecture.tsx';
 import HealChart from '../charts/HealChart.tsx';
 import { BlocksChart } from '../charts/ImportanceChart.tsx';
 import ParetoChart from '../charts/ParetoChart.tsx';
 import PathChart from '../charts/PathChart.tsx';
+import LossPartsChart from '../charts/quantise/LossPartsChart.tsx';
+import SensitivityChart from '../charts/quantise/SensitivityChart.tsx';
+import { sensitivityPoints } from '../charts/quantise/sensitivityLayout.ts';
 import RankChart from '../charts/RankChart.tsx';
 import { SublayersChart } from '../charts/SublayersChart.tsx';
 import SweepChart from '../charts/SweepChart.tsx';
@@ -29,6 +33,8 @@ export const FIGURES: Readonly<Record<FigureId, FigureSpec>> = {
   search: { Chart: Paths, legend: legends.search },
   stability: { Chart: StabilityFigure, legend: legends.stability },
   losses: { Chart: Losses, legend: legends.losses },
+  quantisation: { Chart: LossParts, legend: legends.quantisation },
+  matrices: { Chart: Matrices, legend: legends.matrices },
   speed: { Chart: SpeedFigure, legend: legends.speed },
   sweep: { Chart: Sweep, legend: legends.sweep },
   variants: { Chart: Variants, legend: legends.variants },
@@ -43,6 +49,17 @@ function Paths() {
 function Losses() {
   const curve = useStudio(trainingCurve);
   return curve && <HealChart {...curve} training={curve.losses} />;
+}
+
+function LossParts() {
+  const shown = useStudio(shownQuantisation);
+  return shown && <LossPartsChart measured={shown.quantisation.record.measured} />;
+}
+
+function Matrices() {
+  const shown = useStudio(shownQuantisation);
+  if (!shown) return null;
+  return <SensitivityChart points={sensitivityPoints(shown.matrices, shown.asked.forms)} />;
 }
 
 function Variants() {

@@ -4,12 +4,15 @@
 import type { ReactNode } from 'react';
 import { criteriaView } from '../../state/criteria/selectors.ts';
 import { trainingCurve } from '../../state/heal/selectors.ts';
+import { shownQuantisation } from '../../state/quantise/selectors.ts';
 import { curveView } from '../../state/score/selectors.ts';
 import { pathsView } from '../../state/search/selectors.ts';
 import type { StudioState } from '../../state/state.ts';
 import { plottable, predictedRows, variantRows } from '../../state/variants/variants.ts';
 import { wholeBlocks } from '../../units.ts';
 import { legendWords as words } from '../../words/takeaway/files.ts';
+import { FormShape } from '../charts/quantise/FormShape.tsx';
+import { listed } from '../format.ts';
 import { SignMarks } from '../kit/Sign.tsx';
 
 interface LegendEntry {
@@ -170,6 +173,36 @@ export const losses: Legend = (state) => [
     ),
   }),
 ];
+
+export const quantisation: Legend = (state) => {
+  const measured = shownQuantisation(state)?.quantisation.record.measured ?? [];
+  return [
+    ...when(
+      measured.some(({ pruned }) => pruned !== null),
+      { label: words.prunedLoss, mark: box('var(--cut)') },
+    ),
+    ...when(
+      measured.some(({ healed }) => healed !== null),
+      { label: words.healedLoss, mark: box('var(--leaf)') },
+    ),
+    { label: words.quantisedLoss, mark: box('var(--gold)') },
+    baseline,
+  ];
+};
+
+export const matrices: Legend = (state) => {
+  const all = shownQuantisation(state)?.matrices ?? [];
+  const parts = [...new Set(all.flatMap(({ block, part }) => (block === null ? [] : part)))];
+  return [
+    ...([4, 8, 'float'] as const)
+      .filter((form) => all.some((one) => one.form === form && one.sensitivity !== null))
+      .map((form) => ({
+        label: words.forms[form],
+        mark: <FormShape form={form} cx={15} cy={6} r={4} />,
+      })),
+    ...when(parts.length > 1, { label: words.partsInOrder(listed(parts)), mark: null }),
+  ];
+};
 
 export const sweep: Legend = () => [
   { label: words.originalModel, mark: line('var(--edge)') },

@@ -54,6 +54,12 @@ function Next({ step }: { step: NextStep }) {
       );
     case 'heal':
       return <NextButton onClick={() => actions.openWorkspace('heal')}>{VERDICT.heal}</NextButton>;
+    case 'quantise':
+      return (
+        <NextButton onClick={() => actions.openWorkspace('quantise')}>
+          {VERDICT.quantise}
+        </NextButton>
+      );
     case 'export':
       return <NextButton onClick={() => actions.openDialog('export')}>{VERDICT.export}</NextButton>;
     case 'fewer':

@@ -10,7 +10,8 @@ export const EXPORT = {
   noFolders: '(this browser cannot write folders)',
   zip: 'a zip file',
   precision: 'Precision',
-  half: 'half the size; weights and activations are rounded',
+  size: (bytes: string | null) => `Graph and weights: ${bytes === null ? '…' : `${bytes}.`}`,
+  also: 'In the same folder as well:',
   sublayers:
     'A block without one of its sublayers works wherever the graph itself is run, as in ONNX ' +
     'Runtime and transformers.js, but not where a model is built from its config, as in Python ' +
@@ -23,6 +24,34 @@ export const EXPORT = {
   steps: 'Steps of the export',
   running: 'Exporting',
 };
+
+type Dtype = 'fp16' | 'q4' | 'q4f16' | 'q8';
+
+/** The precisions by their names in transformers.js and in file names. */
+export const PRECISIONS: Readonly<Record<Dtype, { name: string; note: string }>> = {
+  fp16: { name: 'fp16', note: 'Half the size: weights and activations are float16.' },
+  q4: { name: 'q4', note: '4 bits, float32 activations.' },
+  q4f16: { name: 'q4f16', note: '4 bits, float16 activations; for WebGPU.' },
+  q8: { name: 'q8', note: '8 bits, float32 activations.' },
+};
+
+/** How the plan becomes few bits. */
+export const FEW_BITS = {
+  /** @param how "4 bits (RTN)" */
+  unmeasured: (how: string): string => `Written as ${how}, not measured.`,
+  /** @param cost measured in another precision of as many bits where `as` names one */
+  measured: (
+    how: string,
+    cost: { ppl: string; text: string; as: string | null } | null,
+    bytes: string | null,
+  ): string => {
+    const as = cost?.as ? `, measured as ${cost.as}` : '';
+    const ppl = cost ? `perplexity ${cost.ppl} on ${cost.text}${as}` : 'not measured';
+    return `${[`Written as ${how}`, ppl, bytes].filter(Boolean).join(', ')}.`;
+  },
+  first: 'Quantise first',
+  measure: 'Measure it first',
+} as const;
 
 export const precisionOfOriginal = (dtype: string): string => `as the original (${dtype})`;
 

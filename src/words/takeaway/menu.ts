@@ -20,6 +20,8 @@ export const takeawayTitles = {
   stability: 'Stability of the order',
   healing: 'Healing',
   losses: 'Losses of the training',
+  quantisation: 'Quantisation',
+  matrices: 'Sensitivity of matrices',
   evaluation: 'Evaluation',
   texts: 'Side by side',
   speed: 'Speed',

@@ -17,6 +17,7 @@ export const REPORT = {
   search: 'Step by step',
   stability: 'How stable the order is',
   healing: 'Healing',
+  quantisation: 'Quantisation',
   evaluation: 'Perplexity on other text',
   texts: 'Side by side',
   variants: 'Variants',
@@ -61,6 +62,9 @@ export const LEADS = {
     'the original again. What was seen in healing is no evidence; the held-out part and the ' +
     'other text are. Training on a text helps even a model that has lost nothing: the control ' +
     'shows by how much.',
+  quantisation:
+    'Weights were stored in few bits. What that costs was measured by the very bytes that an ' +
+    'export writes; the sensitivity of a matrix is the KL divergence that it causes alone.',
   evaluation:
     'Perplexity on text that had no part in choosing the plan. KL divergence is measured from ' +
     'the original’s predictions to those of the pruned model; 0 means no difference.',
@@ -140,6 +144,8 @@ export const REPORT_WORDS = {
   searchTable: 'Perplexity along the paths',
   stabilityTable: 'Blocks by their mean rank over the runs',
   healingTable: 'Perplexity before and after healing, by text',
+  quantisationTable: 'Perplexity after each step, by text',
+  matricesTable: 'Matrices in the order of the model',
   evaluationTable: 'Evaluations, newest first',
   variantsTable: 'Variants',
   spearman: (label: string, value: string) => `${label}: Spearman ${value} with perplexity.`,

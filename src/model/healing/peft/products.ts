@@ -75,6 +75,30 @@ export function blockProducts(structure: Structure, blocks: readonly number[]): 
   return blocks.map((block) => finder.of(block));
 }
 
+/**
+ * What each stored matrix of a block does, by block and name: "q", "qkv", "gate-up"; nothing for
+ * blocks whose products cannot be told apart.
+ */
+export function productRoles(
+  structure: Structure,
+): ReadonlyMap<number | null, Map<string, string>> {
+  const finder = new ProductFinder(structure);
+  const found = new Map<number | null, Map<string, string>>();
+  for (const { index } of structure.blocks) {
+    try {
+      const roles = finder
+        .of(index)
+        .map(({ tensor, parts }) => [tensor, parts.map(({ role }) => role)] as const);
+      const nameOf = (all: readonly ProductRole[]): string =>
+        all.every((role) => role.length === 1) ? all.join('') : all.join('-');
+      found.set(index, new Map(roles.map(([tensor, all]) => [tensor, nameOf(all)])));
+    } catch (error) {
+      if (!(error instanceof EspalierError)) throw error;
+    }
+  }
+  return found;
+}
+
 class ProductFinder {
   private readonly structure: Structure;
   private readonly uses: WeightUses;

@@ -71,7 +71,10 @@ export function glossary(sections: readonly Section[]): Section {
     ...(has('speed') ? [TERMS.gain, TERMS.ttft, TERMS.prefill, TERMS.decode] : []),
     ...(has('criteria') || has('stability') ? [TERMS.spearman] : []),
     ...(has('search') ? [TERMS.oneShot, TERMS.iterative] : []),
-    ...(has('evaluation') ? [TERMS.kl] : []),
+    ...(has('evaluation') || has('quantisation') ? [TERMS.kl] : []),
+    ...(has('quantisation')
+      ? [TERMS.quantisation, TERMS.blockSize, TERMS.sensitivity, TERMS.mixedPrecision]
+      : []),
   ];
   return {
     id: 'glossary',

@@ -3,6 +3,7 @@
 import { criteriaView } from '../../../state/criteria/selectors.ts';
 import { divergence } from '../../../state/generate/selectors.ts';
 import { healingWords, shownHealing, trainingCurve } from '../../../state/heal/selectors.ts';
+import { shownQuantisation } from '../../../state/quantise/selectors.ts';
 import { hasPaths } from '../../../state/search/selectors.ts';
 import { stabilityView } from '../../../state/stability/selectors.ts';
 import type { StudioState } from '../../../state/state.ts';
@@ -11,6 +12,7 @@ import * as compare from '../../../state/takeaway/compare.ts';
 import { healing as healingMaker } from '../../../state/takeaway/healing.ts';
 import type { Maker } from '../../../state/takeaway/maker.ts';
 import { evaluation as evaluations } from '../../../state/takeaway/quality.ts';
+import * as quantising from '../../../state/takeaway/quantising.ts';
 import * as scores from '../../../state/takeaway/scores.ts';
 import { variants as variantsMaker } from '../../../state/takeaway/speed.ts';
 import { plottable, variantRows } from '../../../state/variants/variants.ts';
@@ -103,6 +105,29 @@ export function healing(state: StudioState): Section | null {
 }
 
 const sentence = (words: string) => words.charAt(0).toUpperCase() + words.slice(1);
+
+export function quantisation(state: StudioState): Section | null {
+  const shown = shownQuantisation(state);
+  if (!shown) return null;
+  const { measured, table } = quantising.quantisation;
+  const { words } = measured(state);
+  const parts: Part[] = [
+    { kind: 'text', text: LEADS.quantisation },
+    { kind: 'text', text: `${sentence(words)}.` },
+    { kind: 'warnings', items: shown.warnings },
+  ];
+  if (shown.quantisation.record.measured.length > 0)
+    parts.push(
+      { kind: 'figure', id: 'quantisation', caption: words },
+      { kind: 'table', caption: W.quantisationTable, table: table(state) },
+    );
+  if (shown.matrices.some(({ sensitivity }) => sensitivity !== null))
+    parts.push(
+      { kind: 'figure', id: 'matrices', caption: words },
+      { kind: 'table', caption: W.matricesTable, table: quantising.matrices.table(state) },
+    );
+  return { id: 'quantisation', title: REPORT.quantisation, parts };
+}
 
 export function evaluation(state: StudioState): Section | null {
   if (state.evaluate.results.length === 0) return null;

@@ -1,0 +1,42 @@
+// How to quantise: method, precision, what is kept, texts; what it takes; the button.
+
+import { useId } from 'react';
+import { QUANTISE } from '../../words/quantise.ts';
+import { CommandButton } from '../kit/CommandButton.tsx';
+import kit from '../kit/kit.module.css';
+import { DtypeChoice, MethodChoice } from './MethodChoice.tsx';
+import { MixedFields } from './MixedFields.tsx';
+import { Needs, NeedsNotes } from './Needs.tsx';
+import { QuantiseText } from './QuantiseText.tsx';
+import css from './quantise.module.css';
+import { AdvancedFields, SettingsFields } from './SettingsFields.tsx';
+
+export function QuantiseForm() {
+  const hint = useId();
+  return (
+    <form
+      className={kit.stack}
+      aria-label={QUANTISE.form}
+      onSubmit={(event) => event.preventDefault()}
+    >
+      <MethodChoice />
+      <DtypeChoice />
+      <SettingsFields />
+      <MixedFields />
+      <QuantiseText />
+      <AdvancedFields />
+      <div className={kit.row}>
+        <CommandButton
+          id="quantise"
+          label={QUANTISE.start}
+          testId="quantise-start"
+          describedBy={hint}
+        />
+        <div id={hint} className={css.needs} data-testid="quantise-needs">
+          <Needs />
+        </div>
+      </div>
+      <NeedsNotes />
+    </form>
+  );
+}
