@@ -4,13 +4,14 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { QUANTISE_DEFAULTS } from '../../src/contract/quantiseDefaults.ts';
 import type { MemoryEstimate } from '../../src/contract/score.ts';
 import { exportManifest } from '../../src/model/export/manifest.ts';
 import { dtypeSteps } from '../../src/model/export/steps.ts';
 import { type OpenedModel, openModel } from '../../src/model/open/open.ts';
 import { quantisationId } from '../../src/model/quantise/id.ts';
 import { quantisableMatrices } from '../../src/model/quantise/matrices.ts';
-import type { Quantisation, QuantiseSettings } from '../../src/model/quantise/quantisation.ts';
+import type { Quantisation } from '../../src/model/quantise/quantisation.ts';
 import { nodeFolder } from '../../src/node/folder.ts';
 import { writeFolder } from '../../src/node/writeFolder.ts';
 import { nodeLoader } from '../../src/runtime/device/ort.node.ts';
@@ -63,19 +64,8 @@ export interface GptqFound {
   residentBytes: { before: number; peak: number };
 }
 
-const SETTINGS: QuantiseSettings = {
-  method: 'rtn',
-  bits: 4,
-  block: 32,
-  symmetric: false,
-  floatZeros: true,
-  embedding: 'keep',
-  head: 'keep',
-  accuracyLevel: 0,
-};
-
 async function quantisation(): Promise<Quantisation> {
-  const made = { removed: [], healing: null, settings: SETTINGS, forms: {}, computed: [] };
+  const made = { removed: [], healing: null, settings: QUANTISE_DEFAULTS, forms: {}, computed: [] };
   const record = { text: null, mixed: null, measured: [] };
   return { id: await quantisationId(made), ...made, record };
 }
@@ -139,7 +129,7 @@ async function compute(asked: Extract<QuantiseAsked, { job: 'gptq' }>): Promise<
   const opened = await openModel(folder, graph);
   const engine = await openWasm(nodeLoader);
   const session = ScoreSession.open(opened, engine);
-  const request = { removed: [], matrices: blockMatrices(opened), block: SETTINGS.block };
+  const request = { removed: [], matrices: blockMatrices(opened), block: QUANTISE_DEFAULTS.block };
   const size = { windows: windows.length, length: windows[0]?.length ?? 0 };
   const { programs, budget } = session.model;
   const { memory } = estimateGptq({ ...request, programs, size, device: engine, budget });

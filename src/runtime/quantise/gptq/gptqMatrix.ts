@@ -4,7 +4,7 @@
 import { type InputFactor, roundRows } from '../../../analysis/algebra/gptq.ts';
 import type { Turn } from '../../../analysis/algebra/symmetric.ts';
 import type { BlockSize, ComputedMatrix } from '../../../model/quantise/quantisation.ts';
-import { BytesReader } from '../../../onnx/bytes.ts';
+import { BytesReader, derive } from '../../../onnx/bytes.ts';
 import { DataType } from '../../../onnx/graph.ts';
 import { widened } from '../../../onnx/half.ts';
 import type { Bytes, Folder } from '../../../onnx/source.ts';
@@ -33,6 +33,8 @@ export type PackedNibbles = Omit<ComputedMatrix, 'tensor' | 'block'>;
 
 /** Values that are read and checked between two turns. */
 const READ_VALUES = 2 ** 21;
+/** Bytes of floats that are made between two turns. */
+const FLOAT_BYTES = 2 ** 21;
 
 /** Bytes of a matrix in few bits: integers, float32 scales, zero points. */
 export function packedBytes(outputs: number, inputs: number, block: number): number {
@@ -111,27 +113,21 @@ async function readValues(
 
 /** (q - zero point) * scale in float32, in an order of rows and columns. */
 export async function floatsOfPacked(
-  { outputs, inputs, blockSize, weights, scales, zeros }: PackedNibbles,
+  { outputs, inputs, blockSize, bits, weights, scales, zeros }: PackedNibbles,
   order: StoredMatrix['order'],
   turn: Turn,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const values = new Float32Array(outputs * inputs);
-  const blocks = Math.ceil(inputs / blockSize);
-  const factors = storedNumbers(scales, DataType.float);
-  const rowBytes = (blocks * blockSize) / 2;
-  const zeroBytes = Math.ceil(blocks / 2);
-  const [rowStep, columnStep] = order === 'out-in' ? [inputs, 1] : [1, outputs];
-  for (let row = 0; row < outputs; row++) {
-    if (row % 64 === 0) await turn();
-    for (let at = 0; at < blocks; at++) {
-      const zero = (zeros[row * zeroBytes + (at >> 1)]! >> ((at & 1) * 4)) & 15;
-      const factor = factors[row * blocks + at]!;
-      const end = Math.min(inputs, (at + 1) * blockSize);
-      for (let k = at * blockSize; k < end; k++) {
-        const q = (weights[row * rowBytes + (k >> 1)]! >> ((k & 1) * 4)) & 15;
-        values[row * rowStep + k * columnStep] = (q - zero) * factor;
-      }
-    }
+  const form = { rows: outputs, columns: inputs, block: blockSize, bits, order };
+  const types = { scales: DataType.float, zeros: DataType.uint8 };
+  const data = derive('blockwise-to-floats', [weights, scales, zeros], '', { ...form, ...types });
+  const source = new BytesReader(NO_FILES).open(data);
+  const floats = new Uint8Array(data.length);
+  for (let at = 0; at < floats.length; at += FLOAT_BYTES) {
+    await turn();
+    await source.readInto(at, floats.subarray(at, at + FLOAT_BYTES));
   }
-  return new Uint8Array(values.buffer);
+  return floats;
 }
+
+/** Matrices in memory need none. */
+const NO_FILES: Folder = { name: '', files: [], open: () => null };
