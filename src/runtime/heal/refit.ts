@@ -109,7 +109,7 @@ async function refitted(given: RefitJob, pause: Pause): Promise<Untimed> {
     await loader.visit(0, null, { signal });
     const rows = await chooseBlockRows(chain, size.length, plan.rows, signal);
     const group = plan.group;
-    const prepared = { chain, loader, order, parts, notes, rows, group, turn: pause.turn };
+    const prepared = { chain, loader, order, parts, notes, rows, group, pause };
     return await new Refit(job, prepared).run();
   } finally {
     await loader.dispose();
@@ -123,7 +123,7 @@ interface Prepared extends RefitParts {
   /** Windows in one run, and windows whose states are held together. */
   rows: number;
   group: number;
-  turn: Pause['turn'];
+  pause: Pause;
 }
 
 /** Shares of |D| that are tried where the squared error is not what least squares say. */
@@ -142,7 +142,8 @@ class Refit {
   constructor(job: RefitJob, prepared: Prepared) {
     this.job = job;
     this.prepared = prepared;
-    const { chain, loader, order, parts, rows, group, turn } = prepared;
+    const { chain, loader, order, parts, rows, group, pause } = prepared;
+    const { turn } = pause;
     const { signal, windows, programs } = job;
     this.runs = { chain, loader, signal, turn, onBlock: this.progress() };
     const shared = Math.min(...[...job.removed, parts[0]!.unit].map(blockOf));
@@ -286,7 +287,7 @@ class Refit {
 
   /** Tells how far the refit is, in runs of a block over all windows. */
   private progress(): () => void {
-    const { parts } = this.prepared;
+    const { parts, pause } = this.prepared;
     const last = parts.at(-1)!;
     // The original and the pruned model, and for each part its sums, its solution and its check.
     const passes = this.prepared.group < this.job.windows.length ? parts.length : 1;
@@ -296,7 +297,7 @@ class Refit {
     let done = 0;
     return () => {
       done = Math.min(total, done + 1);
-      const seconds = (performance.now() - started) / 1000;
+      const seconds = (performance.now() - started - pause.heldMs) / 1000;
       const secondsLeft = (seconds / done) * (total - done);
       const { onProgress } = this.job;
       onProgress({ job: 'refit', phase: 'score', done, total, unit: 'steps', secondsLeft });
