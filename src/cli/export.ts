@@ -103,9 +103,6 @@ async function run(
         verification,
         runtime,
       });
-    return concluded(
-      written,
-      results.flatMap(({ warnings }) => warnings),
-    );
+    return concluded(written, results);
   });
 }

@@ -1,5 +1,6 @@
 // Writes an export to a folder and checks what was written, for `prune` and `heal`.
 
+import type { QuantiseResult } from '../contract/quantise.ts';
 import type { Verification } from '../contract/verify.ts';
 import { toReport } from '../errors.ts';
 import { exportManifest } from '../model/export/manifest.ts';
@@ -119,11 +120,17 @@ export function printChecks({ out, files, verification }: Written, numBlocks: nu
     process.stdout.write(`  ${check.ok ? 'ok    ' : wrong} ${check.name}: ${check.detail}\n`);
 }
 
-/** Notes on what was written, and the exit code. @param said notes of the command so far */
+/**
+ * Notes on what was written, and the exit code: 0 where nothing was to be.
+ * @param results whose warnings the command has said
+ */
 export function concluded(
-  { out, leftOut, remarks, verification }: Written,
-  said: readonly string[] = [],
+  written: Written | null,
+  results: readonly Pick<QuantiseResult, 'warnings'>[] = [],
 ): number {
+  if (!written) return 0;
+  const { out, leftOut, remarks, verification } = written;
+  const said = results.flatMap(({ warnings }) => warnings);
   for (const remark of remarks) if (!said.includes(remark)) note(remark);
   if (leftOut.length > 0)
     note(`Left out, because the pruned model does not use them: ${leftOut.join(', ')}.`);

@@ -1,6 +1,6 @@
 // Holds a job between two runs while it is paused; a cancelled job is never held.
 
-import type { Gate } from '../runtime/pass/pass.ts';
+import type { Gate } from '../runtime/pass/gate.ts';
 
 export class PauseGate implements Gate {
   private readonly signal: AbortSignal;

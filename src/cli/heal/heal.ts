@@ -187,12 +187,7 @@ async function run(
         ...(results.length > 0 ? { quantised: results.map(quantiseReport) } : {}),
       });
     else printChecks(written, blocksLeft(opened.summary.numBlocks, removed));
-    return written
-      ? concluded(
-          written,
-          results.flatMap(({ warnings }) => warnings),
-        )
-      : 0;
+    return concluded(written, results);
   });
 }
 

@@ -112,12 +112,7 @@ async function run(
     };
     if (json !== undefined || !written) writeJson(json, report);
     else printChecks(written, blocksLeft(opened.summary.numBlocks, removed));
-    return written
-      ? concluded(
-          written,
-          results.flatMap(({ warnings }) => warnings),
-        )
-      : 0;
+    return concluded(written, results);
   });
 }
 

@@ -4,8 +4,8 @@
 import type { EvaluateEvent, EvaluateResult } from '../../contract/evaluate.ts';
 import type { ScorePrograms } from '../../model/programs/program.ts';
 import type { Unit } from '../../units.ts';
+import type { Gate } from '../pass/gate.ts';
 import { whyNoNumbers } from '../pass/notFinite.ts';
-import type { Gate } from '../pass/pass.ts';
 import { remainderOf } from '../pass/schedule.ts';
 import type { ScoringContext } from '../pass/scoringContext.ts';
 import type { WindowBytes } from '../pass/streams.ts';

@@ -3,7 +3,7 @@
 
 import type { HealEstimate } from '../../contract/heal.ts';
 import { count } from '../device/host.ts';
-import type { Gate } from '../pass/pass.ts';
+import type { Gate } from '../pass/gate.ts';
 import { Pause } from './pause.ts';
 import { openTraining } from './training.ts';
 import { trainingMemory } from './trainingMemory.ts';

@@ -5,7 +5,7 @@ import type { HealedQuantised } from '../../model/healing/healedGraph.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
 import type { Unit } from '../../units.ts';
 import type { CheckpointStore } from '../checkpoint/checkpoint.ts';
-import type { Gate } from '../pass/pass.ts';
+import type { Gate } from '../pass/gate.ts';
 import type { ScoreSession } from '../score/session.ts';
 
 /** The texts of a request, the bundled ones read. */

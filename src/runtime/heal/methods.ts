@@ -5,7 +5,7 @@ import type { HealingStep, WeightChange } from '../../model/healing/healing.ts';
 import type { Structure } from '../../model/structure/structure.ts';
 import type { Unit } from '../../units.ts';
 import type { CheckpointStore } from '../checkpoint/checkpoint.ts';
-import type { Gate } from '../pass/pass.ts';
+import type { Gate } from '../pass/gate.ts';
 import type { SessionModel } from '../score/sessionOptions.ts';
 import { recordedSettings } from './outcome/outcome.ts';
 import { refit } from './refit.ts';

@@ -1,10 +1,10 @@
 // What happens between two runs of a healing: the event loop turns, a pause is kept, and it ends
 // when it is cancelled or stopped.
 
-import { untilAborted } from '../../async.ts';
 import { throwIfCancelled } from '../../errors.ts';
 import { createYielder } from '../device/yielder.ts';
-import type { Gate } from '../pass/pass.ts';
+import type { Gate } from '../pass/gate.ts';
+import { TimedGate } from '../pass/gate.ts';
 
 /** Ends a training whose best state is the result. */
 export class StoppedEarly extends Error {}
@@ -16,28 +16,29 @@ export interface PauseSignals {
 }
 
 export class Pause {
-  /** Time at the gate so far, ms. */
-  heldMs = 0;
   /** What is stopped measures its last state. */
   finishing = false;
   /** Lets the event loop turn where it is due, and nothing else. */
   readonly breathe = createYielder();
   private readonly signals: PauseSignals;
+  private readonly gate: TimedGate;
 
   constructor(signals: PauseSignals) {
     this.signals = signals;
+    this.gate = new TimedGate(signals.gate);
+  }
+
+  /** Time at the gate so far, ms. */
+  get heldMs(): number {
+    return this.gate.heldMs;
   }
 
   /** @throws EspalierError `cancelled`; StoppedEarly */
   turn = async (): Promise<void> => {
-    const { signal, stop, gate } = this.signals;
+    const { signal, stop } = this.signals;
     await this.breathe();
     throwIfCancelled(signal);
-    if (gate) {
-      const start = performance.now();
-      await untilAborted(gate.wait(), signal);
-      this.heldMs += performance.now() - start;
-    }
+    await this.gate.wait(signal);
     if (stop?.aborted && !this.finishing) throw new StoppedEarly();
   };
 }

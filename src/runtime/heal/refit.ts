@@ -14,7 +14,7 @@ import type { Structure } from '../../model/structure/structure.ts';
 import { blockOf, type Unit } from '../../units.ts';
 import { type HostTensor, toFloat32 } from '../device/host.ts';
 import { Chain } from '../pass/chain.ts';
-import type { Gate } from '../pass/pass.ts';
+import type { Gate } from '../pass/gate.ts';
 import { longest, type Windows } from '../pass/scoringContext.ts';
 import { StageLoader } from '../pass/stageLoader.ts';
 import { chooseBlockRows } from '../pass/warmup.ts';

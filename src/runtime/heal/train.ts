@@ -8,7 +8,7 @@ import { EspalierError } from '../../errors.ts';
 import type { HealingStep, WeightChange } from '../../model/healing/healing.ts';
 import type { Checkpoint, CheckpointStore } from '../checkpoint/checkpoint.ts';
 import { CheckpointWriter } from '../checkpoint/writer.ts';
-import type { Gate } from '../pass/pass.ts';
+import type { Gate } from '../pass/gate.ts';
 import { Pause, StoppedEarly } from './pause.ts';
 import { openTraining, type Training } from './training.ts';
 import { type Progressed, readTraining, storedTraining, trainingKey } from './trainingBody.ts';

@@ -1,7 +1,6 @@
 // Runs programs over all chunks of a group of windows, yielding to the event loop, cancel and pause
 // between runs.
 
-import { untilAborted } from '../../async.ts';
 import { throwIfCancelled } from '../../errors.ts';
 import type { ScorePrograms } from '../../model/programs/program.ts';
 import type { Unit } from '../../units.ts';
@@ -10,16 +9,11 @@ import { byteSize, toFloat32 } from '../device/host.ts';
 import { createYielder } from '../device/yielder.ts';
 import type { Chunk } from '../weights/windows.ts';
 import type { Chain } from './chain.ts';
+import { type Gate, TimedGate } from './gate.ts';
 import { HiddenStates } from './hidden.ts';
 import type { WindowBytes } from './streams.ts';
 
 type StateForm = Pick<ScorePrograms, 'stateSize' | 'residualType'>;
-
-/** Holds a job between two runs. */
-export interface Gate {
-  /** Resolves when the job may continue: at once, unless it is paused. */
-  wait(): Promise<void>;
-}
 
 /**
  * Runs programs over all chunks of windows, lets the event loop turn and looks at the signal and
@@ -30,10 +24,8 @@ export class Pass {
   readonly chunks: readonly Chunk[];
   /** Those of the chain, or the same with other weights, which must be loaded. */
   readonly programs: ScorePrograms;
-  /** Time spent waiting at the gate so far, ms: not part of any measured time. */
-  heldMs = 0;
   private readonly signal: AbortSignal | undefined;
-  private readonly gate: Gate | undefined;
+  private readonly gate: TimedGate;
   private readonly yieldIfDue = createYielder();
 
   constructor(
@@ -47,12 +39,17 @@ export class Pass {
     this.programs = programs;
     this.chunks = chunks;
     this.signal = signal;
-    this.gate = gate;
+    this.gate = new TimedGate(gate);
+  }
+
+  /** Time spent waiting at the gate so far, ms: not part of any measured time. */
+  get heldMs(): number {
+    return this.gate.heldMs;
   }
 
   /** A pass over the same chunks with other weights. */
   with(programs: ScorePrograms): Pass {
-    return new Pass(this.chain, this.chunks, this.signal, this.gate, programs);
+    return new Pass(this.chain, this.chunks, this.signal, this.gate.given, programs);
   }
 
   /** The residual stream before block 0. */
@@ -176,10 +173,7 @@ export class Pass {
   async turn(): Promise<void> {
     await this.yieldIfDue();
     throwIfCancelled(this.signal);
-    if (!this.gate) return;
-    const start = performance.now();
-    await untilAborted(this.gate.wait(), this.signal);
-    this.heldMs += performance.now() - start;
+    await this.gate.wait(this.signal);
   }
 }
 

@@ -14,7 +14,8 @@ import {
 import { allPrograms, type Stage, stagesOf, weightBytes } from '../weights/stages.ts';
 import { chunkWindows } from '../weights/windows.ts';
 import type { Chain } from './chain.ts';
-import { type Gate, Pass } from './pass.ts';
+import type { Gate } from './gate.ts';
+import { Pass } from './pass.ts';
 import { StageLoader } from './stageLoader.ts';
 import { chooseBlockRows, chooseHeadRows, warmShapes } from './warmup.ts';
 

@@ -15,8 +15,7 @@ import type {
 } from '../../model/quantise/quantisation.ts';
 import type { Unit } from '../../units.ts';
 import type { CheckpointStore } from '../checkpoint/checkpoint.ts';
-import type { Gate } from '../pass/pass.ts';
-import type { TimedGate } from '../pass/timedGate.ts';
+import type { Gate, TimedGate } from '../pass/gate.ts';
 import type { ExportPlan } from '../score/exported.ts';
 import type { ScoreSession } from '../score/session.ts';
 

@@ -15,7 +15,7 @@ import type {
 } from '../../model/quantise/quantisation.ts';
 import { sortUnits } from '../../units.ts';
 import type { CheckpointStore } from '../checkpoint/checkpoint.ts';
-import { TimedGate } from '../pass/timedGate.ts';
+import { TimedGate } from '../pass/gate.ts';
 import { gptq } from './gptq/gptq.ts';
 import type { QuantiseJob } from './job.ts';
 import { type BaseJob, basePrograms } from './jobBase.ts';

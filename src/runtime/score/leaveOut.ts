@@ -4,8 +4,9 @@
 import type { HiddenCriteria } from '../../contract/criteria.ts';
 import { type LeaveOutBody, storedBody } from '../checkpoint/body.ts';
 import type { HiddenAccumulator } from '../criteria/influence.ts';
+import type { Gate } from '../pass/gate.ts';
 import { dropState, type HiddenStates, type StatesByCut } from '../pass/hidden.ts';
-import type { Gate, Pass } from '../pass/pass.ts';
+import type { Pass } from '../pass/pass.ts';
 import { RunTimer } from '../pass/runTimer.ts';
 import { countBlockRuns, type Step } from '../pass/schedule.ts';
 import type { ScoringContext } from '../pass/scoringContext.ts';

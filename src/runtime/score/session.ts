@@ -23,8 +23,8 @@ import { createLock } from '../device/ort.ts';
 import { type EvaluateHooks, evaluate } from '../evaluate/evaluate.ts';
 import type { EvaluationText } from '../evaluate/text.ts';
 import { Chain } from '../pass/chain.ts';
+import type { Gate } from '../pass/gate.ts';
 import { findNotFinite, type NotFinite, whyNoStates } from '../pass/notFinite.ts';
-import type { Gate } from '../pass/pass.ts';
 import { ScoringContext, type Windows } from '../pass/scoringContext.ts';
 import { searchHooks } from '../search/hooks.ts';
 import {

@@ -8,7 +8,7 @@ import type { Structure } from '../../../model/structure/structure.ts';
 import { countedPredictions, type Sequence } from '../../../text/training/sequences.ts';
 import { sortUnits, type Unit } from '../../../units.ts';
 import { Chain } from '../../pass/chain.ts';
-import type { Gate } from '../../pass/pass.ts';
+import type { Gate } from '../../pass/gate.ts';
 import { ScoringContext } from '../../pass/scoringContext.ts';
 import { runPlan } from '../../score/plans.ts';
 import type { SessionModel } from '../../score/sessionOptions.ts';

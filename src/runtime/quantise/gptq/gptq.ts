@@ -18,7 +18,7 @@ import { CheckpointWriter } from '../../checkpoint/writer.ts';
 import { toFloat32 } from '../../device/host.ts';
 import { Pause } from '../../heal/pause.ts';
 import { Chain } from '../../pass/chain.ts';
-import type { Gate } from '../../pass/pass.ts';
+import type { Gate } from '../../pass/gate.ts';
 import { longest, type Windows } from '../../pass/scoringContext.ts';
 import type { SessionModel } from '../../score/sessionOptions.ts';
 import { sidePrograms } from '../../weights/stages.ts';

@@ -9,7 +9,7 @@ import type { QuantiseSettings } from '../../../model/quantise/quantisation.ts';
 import { openFolder } from '../../../node/testing/openFolder.ts';
 import { golden, samplePath } from '../../../testing/fixtures.ts';
 import { GraphRunner } from '../../decode/likelihood.ts';
-import { TimedGate } from '../../pass/timedGate.ts';
+import { TimedGate } from '../../pass/gate.ts';
 import { measureExport } from '../../score/exported.ts';
 import { ScoreSession } from '../../score/session.ts';
 import { DEFAULT_KIND, openCpu } from '../../testing/cpuDevices.ts';
