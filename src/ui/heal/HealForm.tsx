@@ -8,10 +8,10 @@ import { ESTIMATE, HEAL } from '../../words/heal.ts';
 import { formatCount } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';
+import settings from '../kit/workspace/settings.module.css';
 import { memoryInAll } from '../memoryWords.ts';
 import { useActions, useStudio } from '../studioContext.ts';
 import { HealText } from './HealText.tsx';
-import css from './heal.module.css';
 import { MethodChoice, mainMethod } from './MethodChoice.tsx';
 import { RefitAll, RefitFields } from './RefitFields.tsx';
 import { RefitFirst, Strength, TrainFields } from './TrainFields.tsx';
@@ -33,7 +33,7 @@ export function HealForm() {
       {trains && <TrainFields />}
       <div className={kit.row}>
         <CommandButton id="heal" label={HEAL.start} testId="heal-start" describedBy={hint} />
-        <div id={hint} className={css.needs} data-testid="heal-needs">
+        <div id={hint} className={settings.needs} data-testid="heal-needs">
           <Needs />
         </div>
       </div>

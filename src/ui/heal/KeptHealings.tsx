@@ -6,26 +6,25 @@ import { formatBytes } from '../../quantities.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
 import { HEAL, keptSize, methodsWords, without } from '../../words/heal.ts';
 import kit from '../kit/kit.module.css';
+import { KeptList, KeptRow } from '../kit/workspace/KeptList.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 import { useMinute } from '../useMinute.ts';
-import css from './heal.module.css';
 
 export function KeptHealings() {
   const shelf = useStudio((state) => state.heal.shelf);
   if (!shelf || shelf.healings.length === 0) return null;
   const { healings, bytes, mostBytes } = shelf;
   return (
-    <details className={css.kept} data-testid="heal-kept">
-      <summary>
-        {HEAL.kept} <span className={kit.sub}>{healings.length}</span>
-      </summary>
-      <ul>
-        {healings.map((healing) => (
-          <Kept key={healing.id} healing={healing} />
-        ))}
-      </ul>
-      <p className={kit.sub}>{keptSize(formatBytes(bytes), formatBytes(mostBytes))}</p>
-    </details>
+    <KeptList
+      title={HEAL.kept}
+      count={healings.length}
+      size={keptSize(formatBytes(bytes), formatBytes(mostBytes))}
+      testId="heal-kept"
+    >
+      {healings.map((healing) => (
+        <Kept key={healing.id} healing={healing} />
+      ))}
+    </KeptList>
   );
 }
 
@@ -39,14 +38,13 @@ function Kept({ healing }: { healing: KeptHealing }) {
   const { id, methods, removed, bytes, savedAt, stored } = healing;
   const name = `${methodsWords(methods)}, ${without(listUnits(removed))}`;
   return (
-    <li data-testid="heal-kept-row">
-      <span className={css.about}>
-        <b>{name}</b>{' '}
-        <span className={kit.sub}>
-          {agoWords(now - savedAt)}, {formatBytes(bytes)}
-          {!stored && `, ${HEAL.notStored}`}
-        </span>
-      </span>
+    <KeptRow
+      name={name}
+      about={`${agoWords(now - savedAt)}, ${formatBytes(bytes)}${
+        stored ? '' : `, ${HEAL.notStored}`
+      }`}
+      testId="heal-kept-row"
+    >
       <button type="button" aria-pressed={shown} onClick={() => actions.showHealing(id)}>
         {HEAL.show}
       </button>
@@ -67,6 +65,6 @@ function Kept({ healing }: { healing: KeptHealing }) {
       >
         {HEAL.erase}
       </button>
-    </li>
+    </KeptRow>
   );
 }

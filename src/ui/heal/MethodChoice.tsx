@@ -4,8 +4,8 @@ import type { HealMethod } from '../../contract/heal.ts';
 import { HEAL, METHODS } from '../../words/heal.ts';
 import kit from '../kit/kit.module.css';
 import { Term } from '../kit/Term.tsx';
+import { MethodCards } from '../kit/workspace/MethodCards.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
-import css from './heal.module.css';
 
 const ORDER: readonly HealMethod[] = ['refit', 'lora', 'full'];
 
@@ -24,29 +24,15 @@ export function MethodChoice() {
   return (
     <fieldset className={kit.field}>
       <legend>{HEAL.method}</legend>
-      <div className={css.methods}>
-        {ORDER.map((method) => {
+      <MethodCards
+        id="heal"
+        cards={ORDER.map((method) => {
           const { name, does, costs } = METHODS[method];
-          return (
-            <div key={method} className={css.method} data-chosen={method === main}>
-              <label>
-                <input
-                  type="radio"
-                  name="heal-method"
-                  checked={method === main}
-                  aria-describedby={`heal-${method}-does`}
-                  data-testid={`heal-${method}`}
-                  onChange={() => choose(method)}
-                />{' '}
-                <b>{name}</b>
-              </label>
-              <p id={`heal-${method}-does`} className={kit.sub}>
-                {does} {costs}
-              </p>
-            </div>
-          );
+          return { method, name, about: `${does} ${costs}` };
         })}
-      </div>
+        chosen={main}
+        onChoose={choose}
+      />
       <p className={kit.sub}>
         {HEAL.explained} <Term id="healing">{HEAL.healingTerm}</Term>,{' '}
         <Term id="refit">{METHODS.refit.name}</Term>, <Term id="lora">{METHODS.lora.name}</Term>

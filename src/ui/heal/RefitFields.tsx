@@ -5,6 +5,7 @@ import { DecimalNumber } from '../kit/DecimalNumber.tsx';
 import { Field } from '../kit/Field.tsx';
 import { OptionalNumber } from '../kit/OptionalNumber.tsx';
 import { WholeNumber } from '../kit/WholeNumber.tsx';
+import settings from '../kit/workspace/settings.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './heal.module.css';
 
@@ -13,7 +14,7 @@ export function RefitAll() {
   const all = useStudio((state) => state.heal.form.refit.all);
   const actions = useActions();
   return (
-    <label className={css.check}>
+    <label className={settings.check}>
       <input
         type="checkbox"
         checked={all}
@@ -32,8 +33,8 @@ export function RefitFields() {
   return (
     <details>
       <summary>{HEAL.advanced}</summary>
-      <div className={css.grid}>
-        <Field className={css.setting} label={WORDS.samples}>
+      <div className={`${settings.grid} ${css.fields}`}>
+        <Field className={settings.setting} label={WORDS.samples}>
           {(id) => (
             <OptionalNumber
               id={id}
@@ -45,7 +46,7 @@ export function RefitFields() {
             />
           )}
         </Field>
-        <Field className={css.setting} label={WORDS.length}>
+        <Field className={settings.setting} label={WORDS.length}>
           {(id) => (
             <WholeNumber
               id={id}
@@ -57,7 +58,7 @@ export function RefitFields() {
             />
           )}
         </Field>
-        <Field className={css.setting} label={WORDS.ridge}>
+        <Field className={settings.setting} label={WORDS.ridge}>
           {(id) => (
             <DecimalNumber
               id={id}

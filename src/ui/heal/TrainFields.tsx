@@ -16,6 +16,7 @@ import kit from '../kit/kit.module.css';
 import { OptionalNumber } from '../kit/OptionalNumber.tsx';
 import { Term } from '../kit/Term.tsx';
 import { WholeNumber } from '../kit/WholeNumber.tsx';
+import settings from '../kit/workspace/settings.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './heal.module.css';
 import { mainMethod } from './MethodChoice.tsx';
@@ -93,7 +94,7 @@ export function RefitFirst() {
   const main = mainMethod(methods);
   const first = methods.includes('refit');
   return (
-    <label className={css.check}>
+    <label className={settings.check}>
       <input
         type="checkbox"
         checked={first}
@@ -110,7 +111,7 @@ export function TrainFields() {
   return (
     <details data-testid="heal-advanced">
       <summary>{HEAL.advanced}</summary>
-      <div className={css.grid}>
+      <div className={`${settings.grid} ${css.fields}`}>
         <Loss />
         <Whole name="steps" max={1_000_000} />
         <Whole name="batch" max={4096} />
@@ -133,8 +134,8 @@ function Loss() {
   const kl = useStudio((state) => state.heal.form.train.kl);
   const { setTraining } = useActions();
   return (
-    <div className={css.setting}>
-      <Field className={css.setting} label={WORDS.loss}>
+    <div className={settings.setting}>
+      <Field className={settings.setting} label={WORDS.loss}>
         {(id) => (
           <select
             id={id}
@@ -160,7 +161,7 @@ function Schedule() {
   const schedule = useStudio((state) => state.heal.form.train.schedule);
   const { setTraining } = useActions();
   return (
-    <Field className={css.setting} label={WORDS.schedule}>
+    <Field className={settings.setting} label={WORDS.schedule}>
       {(id) => (
         <select
           id={id}
@@ -186,7 +187,7 @@ function LoraFields() {
       <Whole name="rank" max={MOST_RANK} />
       <Decimal name="alpha" min={0.001} max={4096} step={1} />
       <Decimal name="dropout" min={0} max={0.9} step={0.05} />
-      <Field className={css.setting} label={WORDS.matrices}>
+      <Field className={settings.setting} label={WORDS.matrices}>
         {(id) => (
           <select
             id={id}
@@ -212,7 +213,7 @@ function FullFields() {
   return (
     <>
       <Whole name="blocks" max={blocks} />
-      <label className={css.check}>
+      <label className={settings.check}>
         <input
           type="checkbox"
           checked={norms}
@@ -221,7 +222,7 @@ function FullFields() {
         />
         {WORDS.norms}
       </label>
-      <label className={css.check}>
+      <label className={settings.check}>
         <input
           type="checkbox"
           checked={head}
@@ -243,7 +244,7 @@ function MaxNorm() {
   const maxNorm = useStudio((state) => state.heal.form.train.maxNorm);
   const { setTraining } = useActions();
   return (
-    <Field className={css.setting} label={WORDS.maxNorm}>
+    <Field className={settings.setting} label={WORDS.maxNorm}>
       {(id) => (
         <OptionalNumber
           id={id}
@@ -267,7 +268,7 @@ function Whole({ name, min = 1, max }: { name: NumberName; min?: number; max: nu
   const value = useStudio((state) => state.heal.form.train[name]);
   const { setTraining } = useActions();
   return (
-    <Field className={css.setting} label={WORDS[name]}>
+    <Field className={settings.setting} label={WORDS[name]}>
       {(id) => (
         <WholeNumber
           id={id}
@@ -293,7 +294,7 @@ function Decimal({ name, ...bounds }: DecimalProps) {
   const value = useStudio((state) => state.heal.form.train[name]);
   const { setTraining } = useActions();
   return (
-    <Field className={css.setting} label={WORDS[name]}>
+    <Field className={settings.setting} label={WORDS[name]}>
       {(id) => (
         <DecimalNumber
           id={id}

@@ -7,26 +7,25 @@ import { hasLostHealing, wordsOf } from '../../state/quantise/selectors.ts';
 import { defaultName } from '../../state/variants/names.ts';
 import { KEPT } from '../../words/quantise.ts';
 import kit from '../kit/kit.module.css';
+import { KeptList, KeptRow } from '../kit/workspace/KeptList.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 import { useMinute } from '../useMinute.ts';
-import css from './quantise.module.css';
 
 export function KeptQuantisations() {
   const shelf = useStudio((state) => state.quantise.shelf);
   if (!shelf || shelf.quantisations.length === 0) return null;
   const { quantisations, bytes, mostBytes } = shelf;
   return (
-    <details className={css.kept} data-testid="quantise-kept-list">
-      <summary>
-        {KEPT.title} <span className={kit.sub}>{quantisations.length}</span>
-      </summary>
-      <ul>
-        {quantisations.map((one) => (
-          <Kept key={one.id} one={one} />
-        ))}
-      </ul>
-      <p className={kit.sub}>{KEPT.size(formatBytes(bytes), formatBytes(mostBytes))}</p>
-    </details>
+    <KeptList
+      title={KEPT.title}
+      count={quantisations.length}
+      size={KEPT.size(formatBytes(bytes), formatBytes(mostBytes))}
+      testId="quantise-kept-list"
+    >
+      {quantisations.map((one) => (
+        <Kept key={one.id} one={one} />
+      ))}
+    </KeptList>
   );
 }
 
@@ -36,16 +35,16 @@ function Kept({ one }: { one: KeptQuantisation }) {
   const actions = useActions();
   const now = useMinute();
   const name = `${defaultName(one.quantisation.removed)}, ${wordsOf(one)}`;
+  const about = [
+    agoWords(now - one.savedAt),
+    formatBytes(one.bytes),
+    !one.stored && KEPT.notStored,
+    isLost && KEPT.lostHealing,
+  ]
+    .filter((words) => words !== false)
+    .join(', ');
   return (
-    <li data-testid="quantise-kept-row">
-      <span className={css.about}>
-        <b>{name}</b>{' '}
-        <span className={kit.sub}>
-          {agoWords(now - one.savedAt)}, {formatBytes(one.bytes)}
-          {!one.stored && `, ${KEPT.notStored}`}
-          {isLost && `, ${KEPT.lostHealing}`}
-        </span>
-      </span>
+    <KeptRow name={name} about={about} testId="quantise-kept-row">
       <button
         type="button"
         aria-pressed={shown}
@@ -62,6 +61,6 @@ function Kept({ one }: { one: KeptQuantisation }) {
       >
         {KEPT.erase}
       </button>
-    </li>
+    </KeptRow>
   );
 }

@@ -5,6 +5,7 @@ import type { QuantisedDtype, QuantiseMethod } from '../../model/quantise/quanti
 import { DTYPES, METHODS, QUANTISE } from '../../words/quantise.ts';
 import kit from '../kit/kit.module.css';
 import { Term } from '../kit/Term.tsx';
+import { MethodCards } from '../kit/workspace/MethodCards.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './quantise.module.css';
 
@@ -16,40 +17,19 @@ export function MethodChoice() {
   const dtype = useStudio((state) => state.quantise.form.dtype);
   const actions = useActions();
   // Eight bits are rounded to the nearest: the other methods gain nothing there.
-  const isOff = (method: QuantiseMethod) => dtype === 'q8' && method !== 'rtn';
-  const current = dtype === 'q8' ? 'rtn' : chosen;
   return (
     <fieldset className={kit.field}>
       <legend>{QUANTISE.method}</legend>
-      <div className={css.methods}>
-        {METHOD_ORDER.map((method) => {
+      <MethodCards
+        id="quantise"
+        cards={METHOD_ORDER.map((method) => {
           const { name, does, takes } = METHODS[method];
-          return (
-            <div
-              key={method}
-              className={css.method}
-              data-chosen={method === current}
-              data-off={isOff(method)}
-            >
-              <label>
-                <input
-                  type="radio"
-                  name="quantise-method"
-                  checked={method === current}
-                  disabled={isOff(method)}
-                  aria-describedby={`quantise-${method}-does`}
-                  data-testid={`quantise-${method}`}
-                  onChange={() => actions.setQuantise({ method })}
-                />{' '}
-                <b>{name}</b>
-              </label>
-              <p id={`quantise-${method}-does`} className={kit.sub}>
-                {does} {isOff(method) ? QUANTISE.notIn8Bits : takes}
-              </p>
-            </div>
-          );
+          const isOff = dtype === 'q8' && method !== 'rtn';
+          return { method, name, about: `${does} ${isOff ? QUANTISE.notIn8Bits : takes}`, isOff };
         })}
-      </div>
+        chosen={dtype === 'q8' ? 'rtn' : chosen}
+        onChoose={(method) => actions.setQuantise({ method })}
+      />
       <p className={kit.sub}>
         {QUANTISE.explained} <Term id="quantisation" />, <Term id="hqq" />, <Term id="gptq" />
       </p>

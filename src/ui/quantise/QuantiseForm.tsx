@@ -4,11 +4,11 @@ import { useId } from 'react';
 import { QUANTISE } from '../../words/quantise.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';
+import settings from '../kit/workspace/settings.module.css';
 import { DtypeChoice, MethodChoice } from './MethodChoice.tsx';
 import { MixedFields } from './MixedFields.tsx';
 import { Needs, NeedsNotes } from './Needs.tsx';
 import { QuantiseText } from './QuantiseText.tsx';
-import css from './quantise.module.css';
 import { AdvancedFields, SettingsFields } from './SettingsFields.tsx';
 
 export function QuantiseForm() {
@@ -32,7 +32,7 @@ export function QuantiseForm() {
           testId="quantise-start"
           describedBy={hint}
         />
-        <div id={hint} className={css.needs} data-testid="quantise-needs">
+        <div id={hint} className={settings.needs} data-testid="quantise-needs">
           <Needs />
         </div>
       </div>

@@ -11,6 +11,7 @@ import { Field } from '../kit/Field.tsx';
 import kit from '../kit/kit.module.css';
 import { Term } from '../kit/Term.tsx';
 import { WholeNumber } from '../kit/WholeNumber.tsx';
+import settings from '../kit/workspace/settings.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './quantise.module.css';
 
@@ -18,7 +19,7 @@ const TABLE_FORMS: readonly TableForm[] = ['keep', 8, 4];
 
 export function SettingsFields() {
   return (
-    <div className={css.grid}>
+    <div className={`${settings.grid} ${css.fields}`}>
       <Block />
       <Table which="embedding" />
       <Table which="head" />
@@ -31,7 +32,7 @@ function Block() {
   const actions = useActions();
   return (
     <div>
-      <Field className={css.setting} label={WORDS.block}>
+      <Field className={settings.setting} label={WORDS.block}>
         {(id) => (
           <select
             id={id}
@@ -60,7 +61,7 @@ function Table({ which }: { which: 'embedding' | 'head' }) {
   const form = useStudio((state) => state.quantise.form.settings[which]);
   const actions = useActions();
   return (
-    <Field className={css.setting} label={WORDS[which]}>
+    <Field className={settings.setting} label={WORDS[which]}>
       {(id) => (
         <select
           id={id}
@@ -105,7 +106,7 @@ function Check({ name }: { name: 'symmetric' | 'floatZeros' }) {
   const actions = useActions();
   return (
     <div>
-      <label className={css.check}>
+      <label className={settings.check}>
         <input
           type="checkbox"
           checked={on}
@@ -157,8 +158,8 @@ function Windows() {
   const context = useStudio((state) => state.model.current?.summary.contextLength ?? null);
   const actions = useActions();
   return (
-    <div className={css.grid}>
-      <Field className={css.setting} label={WORDS.samples}>
+    <div className={`${settings.grid} ${css.fields}`}>
+      <Field className={settings.setting} label={WORDS.samples}>
         {(id) => (
           <WholeNumber
             id={id}
@@ -170,7 +171,7 @@ function Windows() {
           />
         )}
       </Field>
-      <Field className={css.setting} label={WORDS.length}>
+      <Field className={settings.setting} label={WORDS.length}>
         {(id) => (
           <WholeNumber
             id={id}
