@@ -7,6 +7,7 @@ import type { Graph, Node } from '../../onnx/graph.ts';
 import { elementCount, floatAttribute, intAttribute } from '../../onnx/graph.ts';
 import { operatorName } from '../../onnx/operators.ts';
 import { programModel } from '../shapes/programModel.ts';
+import { PASSING } from '../sums/passing.ts';
 import { type Operand, operandOf } from './operand.ts';
 
 /** A factor between a product and the residual stream. */
@@ -51,17 +52,6 @@ interface Term {
 }
 
 type Candidate = Omit<RefitProduct, 'exact' | 'residual'> & { position: number };
-
-/** Operators that pass their first operand on, at most in other dims. */
-const SAME: ReadonlySet<string> = new Set([
-  'Identity',
-  'Cast',
-  'Reshape',
-  'Squeeze',
-  'Unsqueeze',
-  'Flatten',
-  'Dropout',
-]);
 
 class Finder {
   private readonly graph: Graph;
@@ -148,7 +138,7 @@ class Finder {
     const on = (value: string, more: Partial<Term> = {}): Term[] =>
       this.isConstant(value) ? [] : [{ ...term, ...more, value }];
     if (node.domain !== '' && node.domain !== 'ai.onnx') return [];
-    if (SAME.has(node.op)) return on(a);
+    if (PASSING.has(node.op)) return on(a);
     switch (node.op) {
       case 'Add':
       case 'Sum':
@@ -267,7 +257,7 @@ class Finder {
         ? elementCount(held.value.dims) === 1
         : node.attributes.has('value_float');
     }
-    return node !== undefined && SAME.has(node.op) && this.isScalar(node.inputs[0] ?? '');
+    return node !== undefined && PASSING.has(node.op) && this.isScalar(node.inputs[0] ?? '');
   }
 }
 

@@ -5,6 +5,7 @@ import { floatUse, matrixSlots } from '../../model/quantise/matrices.ts';
 import { isStored, storedViews } from '../../model/quantise/stored.ts';
 import { DataType, type Graph, type Tensor } from '../../onnx/graph.ts';
 import { programModel } from '../shapes/programModel.ts';
+import { PASSING } from './passing.ts';
 
 /** A stored matrix in a program. */
 export interface GroupMatrix {
@@ -22,16 +23,6 @@ export interface InputGroup {
   inputs: number;
   matrices: readonly GroupMatrix[];
 }
-
-/** Operators that pass their first operand on, at most in other dims. */
-const SAME: ReadonlySet<string> = new Set([
-  'Identity',
-  'Cast',
-  'Reshape',
-  'Squeeze',
-  'Unsqueeze',
-  'Flatten',
-]);
 
 /**
  * Groups in the order of the data flow: nothing that a group reads comes from a matrix of a later
@@ -76,7 +67,7 @@ function originsOf(graph: Graph): Map<string, string> {
   for (const { op, domain, inputs, outputs } of graph.nodes) {
     const [from = ''] = inputs;
     const [to = ''] = outputs;
-    if ((domain === '' || domain === 'ai.onnx') && SAME.has(op))
+    if ((domain === '' || domain === 'ai.onnx') && PASSING.has(op))
       origins.set(to, origins.get(from) ?? from);
   }
   return origins;

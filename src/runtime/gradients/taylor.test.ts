@@ -8,11 +8,11 @@ import { makeScorePrograms } from '../../model/programs/programs.ts';
 import type { CountingFolder } from '../../node/folder.ts';
 import { openFolder } from '../../node/testing/openFolder.ts';
 import { fixturePath, golden } from '../../testing/fixtures.ts';
-import type { Checkpoint, CheckpointStore } from '../checkpoint/checkpoint.ts';
 import type { Engine } from '../device/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';
 import { ScoreSession } from '../score/session.ts';
+import { MemoryStore } from '../testing/memoryStore.ts';
 import { allPrograms, weightBytes } from '../weights/stages.ts';
 import { readTaylorBody } from './body.ts';
 import { measureTaylor, type TaylorJob, taylorMemory } from './taylor.ts';
@@ -124,19 +124,6 @@ test('ended between two runs, it holds nothing', async () => {
     await expect(ended).rejects.toMatchObject({ code: 'cancelled' });
   }
 });
-
-class MemoryStore implements CheckpointStore {
-  stored: Checkpoint | null = null;
-  async load(): Promise<Checkpoint | null> {
-    return structuredClone(this.stored);
-  }
-  async save(checkpoint: Checkpoint): Promise<void> {
-    this.stored = structuredClone(checkpoint);
-  }
-  async clear(): Promise<void> {
-    this.stored = null;
-  }
-}
 
 test('cancelled in the backward pass, it goes on from there with the same numbers', async () => {
   const whole = await taylor(TIGHT);

@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import type { Sequence } from '../../text/training/sequences.ts';
-import type { Checkpoint, CheckpointStore } from '../checkpoint/checkpoint.ts';
+import { MemoryStore } from '../testing/memoryStore.ts';
 import { estimateTraining } from './estimateTraining.ts';
 import { type FixtureTraining, openFixtureTraining } from './testing/fixtureTraining.ts';
 import { trainingMemory } from './trainingMemory.ts';
@@ -14,19 +14,6 @@ beforeAll(async () => {
   model = await openFixtureTraining('optimum-llama-fp32');
 });
 afterAll(() => model.close());
-
-class MemoryStore implements CheckpointStore {
-  stored: Checkpoint | null = null;
-  async load(): Promise<Checkpoint | null> {
-    return structuredClone(this.stored);
-  }
-  async save(checkpoint: Checkpoint): Promise<void> {
-    this.stored = structuredClone(checkpoint);
-  }
-  async clear(): Promise<void> {
-    this.stored = null;
-  }
-}
 
 const KL = { kl: 0.5, order: 'shuffled', dropout: 0.25 } as const;
 

@@ -21,12 +21,12 @@ import {
   type SampleGolden,
   samplePath,
 } from '../../testing/fixtures.ts';
-import type { Checkpoint, CheckpointStore } from '../checkpoint/checkpoint.ts';
 import type { Engine } from '../device/engine.ts';
 import { openNative } from '../device/native/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { healed } from '../heal/testing/healed.ts';
 import { ScoreSession } from '../score/session.ts';
+import { MemoryStore } from '../testing/memoryStore.ts';
 import { estimateQuantise } from './estimate.ts';
 import type { QuantiseJob } from './job.ts';
 import { quantise } from './quantise.ts';
@@ -47,19 +47,6 @@ async function opened(path: string, graph?: string) {
   const session = ScoreSession.open(model, engine);
   sessions.push(session);
   return { opened: model, session };
-}
-
-class MemoryStore implements CheckpointStore {
-  stored: Checkpoint | null = null;
-  async load(): Promise<Checkpoint | null> {
-    return structuredClone(this.stored);
-  }
-  async save(checkpoint: Checkpoint): Promise<void> {
-    this.stored = structuredClone(checkpoint);
-  }
-  async clear(): Promise<void> {
-    this.stored = null;
-  }
 }
 
 const settings = (own: Partial<QuantiseSettings> = {}): QuantiseSettings => ({

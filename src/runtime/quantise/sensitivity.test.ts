@@ -12,13 +12,13 @@ import { BytesReader } from '../../onnx/bytes.ts';
 import { DataType } from '../../onnx/graph.ts';
 import { fixturePath } from '../../testing/fixtures.ts';
 import type { Unit } from '../../units.ts';
-import type { Checkpoint, CheckpointStore } from '../checkpoint/checkpoint.ts';
 import type { Engine } from '../device/engine.ts';
 import { nodeLoader } from '../device/ort.node.ts';
 import { openWasm } from '../device/wasmEngine.ts';
 import type { EvaluationText } from '../evaluate/text.ts';
 import { sequenceOf } from '../pass/schedule.ts';
 import { ScoreSession } from '../score/session.ts';
+import { MemoryStore } from '../testing/memoryStore.ts';
 import { type QuantisedBase, quantisedBase } from './jobMatrices.ts';
 import { groupSize, measureSensitivities, type SensitivityJob } from './sensitivity.ts';
 import { variantsOf, wavesOf } from './sensitivityVariants.ts';
@@ -101,19 +101,6 @@ test('each is the divergence of a whole run with that matrix alone in few bits',
     expect(Math.abs(found.get(tensor)! / expected - 1), tensor).toBeLessThan(1e-3);
   }
 });
-
-class MemoryStore implements CheckpointStore {
-  stored: Checkpoint | null = null;
-  async load(): Promise<Checkpoint | null> {
-    return structuredClone(this.stored);
-  }
-  async save(checkpoint: Checkpoint): Promise<void> {
-    this.stored = structuredClone(checkpoint);
-  }
-  async clear(): Promise<void> {
-    this.stored = null;
-  }
-}
 
 test('of a plan they are the same streamed in waves, cancelled and resumed', async () => {
   const removed: Unit[] = [2, '3.attn'];
