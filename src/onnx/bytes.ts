@@ -68,6 +68,20 @@ export function derive(
   return { from: { transform, parameters, sources, label }, offset: 0, length };
 }
 
+/** All that a transform of this name makes of one source: that source and the parameters. */
+export function madeBy(
+  data: Bytes,
+  transform: string,
+): { source: Bytes; parameters: Derivation['parameters'] } | null {
+  if (!('from' in data) || data.from.transform !== transform) return null;
+  const { sources, parameters } = data.from;
+  const [source] = sources;
+  const lengths = sources.map(({ length }) => length);
+  const whole =
+    data.offset === 0 && data.length === transformOf(transform).length(lengths, parameters);
+  return source && whole ? { source, parameters } : null;
+}
+
 /** Bytes that come from one source and can be converted chunk by chunk as they are read. */
 export interface Stream {
   source: Uint8Array | ByteRange;

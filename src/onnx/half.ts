@@ -12,14 +12,20 @@ export function fromHalf(bits: number): number {
 
 let table: Float32Array | null = null;
 
+/** The values of all float16, by their bits. */
+export function halfValues(): Float32Array {
+  table ??= Float32Array.from({ length: 65536 }, (_, bits) => fromHalf(bits));
+  return table;
+}
+
 /**
  * Little-endian float16 as little-endian float32. @throws RangeError for an odd number of bytes.
  */
 export function widened(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  table ??= Float32Array.from({ length: 65536 }, (_, bits) => fromHalf(bits));
+  const values = halfValues();
   const out = new Float32Array(bytes.byteLength / 2);
   for (let k = 0; k < out.length; k++)
-    out[k] = table[(bytes[2 * k] as number) | ((bytes[2 * k + 1] as number) << 8)] as number;
+    out[k] = values[(bytes[2 * k] as number) | ((bytes[2 * k + 1] as number) << 8)] as number;
   return new Uint8Array(out.buffer);
 }
 

@@ -3,6 +3,7 @@
 
 import { EspalierError } from '../errors.ts';
 import { ForwardReader, truncated } from './forwardReader.ts';
+import { refuseLfsPointer } from './lfsPointer.ts';
 import { beyondLimit, MAX_DEPTH, MAX_NODES, MAX_SKELETON_BYTES, MAX_TENSORS } from './limits.ts';
 import type { ByteSource } from './source.ts';
 
@@ -83,14 +84,7 @@ class Bytes {
 export async function skimModel(source: ByteSource, name: string): Promise<Uint8Array> {
   const reader = new ForwardReader(source, name);
   if (source.size === 0) throw notOnnx(name, 'it is empty');
-  const head = new TextDecoder().decode(await reader.take(0, Math.min(source.size, 40)));
-  if (head.startsWith('version https://git-lfs')) {
-    throw new EspalierError(
-      'corrupt-file',
-      `${name} is a Git LFS pointer, not the model itself.`,
-      'Fetch the real file (git lfs pull) and open the folder again.',
-    );
-  }
+  refuseLfsPointer(await reader.take(0, Math.min(source.size, 40)), name);
   reader.position = 0;
   const skimmer = new Skimmer(reader, name);
   const out = await skimmer.message('model', source.size, 0);

@@ -45,6 +45,12 @@ export interface Folder {
    * absent where the files are not on a disk.
    */
   diskPath?(path: string): string | null;
+  /**
+   * The bytes of a file that is in no storage: it was made when the model was opened (the config of
+   * a GGUF file), and another thread that has the folder does not have it. Null for other files,
+   * absent where there are none.
+   */
+  made?(path: string): Uint8Array<ArrayBuffer> | null;
 }
 
 /** Where the bytes of a tensor are: `file` is a path within the folder. */

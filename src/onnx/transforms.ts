@@ -9,7 +9,18 @@ import { floatsLength, quantisedLength } from './transforms/form.ts';
 import { linearLength, linearQuantised, linearValues } from './transforms/linear.ts';
 import { lowRankSource } from './transforms/lowRank.ts';
 import { quantisedSource } from './transforms/quantise.ts';
-import { sourceInto } from './transforms/rows.ts';
+import { rotaryCache } from './transforms/rotary.ts';
+import { floatsOf, sourceInto } from './transforms/rows.ts';
+import { bfloatNarrowed, bfloatWidened } from './transforms/stored/bfloat16.ts';
+import {
+  eightBits,
+  eightBitsLength,
+  integersLength,
+  storedFloats,
+  storedFloatsLength,
+  storedIntegers,
+} from './transforms/stored/convert.ts';
+import { reorderedSource } from './transforms/stored/reorder.ts';
 import { transposedSource } from './transforms/transpose.ts';
 
 type Parameters = Derivation['parameters'];
@@ -103,10 +114,39 @@ const TRANSFORMS = {
   },
   /** A float32 matrix with a product of two thin ones added; see lowRank.ts. */
   'low-rank-added': { length: ([bytes = 0]) => bytes, open: lowRankSource },
-  /** float32 (rows, columns) as (columns, rows); see transpose.ts. */
+  /** (rows, columns) of a stored type, or of float32, as float32 (columns, rows); transpose.ts. */
   transposed: {
-    length: ([bytes = 0]) => bytes,
+    length: (_, { rows, columns }) => Number(rows) * Number(columns) * 4,
     open: (sources, parameters, label) => transposedSource(sources, parameters, label),
+  },
+  /** Rows of heads in another order, whatever they hold; see stored/reorder.ts. */
+  'rows-reordered': { length: ([bytes = 0]) => bytes, open: reorderedSource },
+  /** float32 with the number `value` added to each, in float32. */
+  added: perElement({ from: 4, to: 4, convert: (bytes, { value }) => added(bytes, Number(value)) }),
+  /** Blocks of a type of GGML as float32; see stored/. */
+  'stored-to-float32': {
+    length: ([bytes = 0], parameters) => storedFloatsLength(bytes, parameters),
+    open: storedFloats,
+  },
+  /** Blocks of Q4_0 or Q8_0 as the integers or the scales of a MatMulNBits, exact. */
+  'stored-to-blockwise': {
+    length: ([bytes = 0], parameters) => integersLength(bytes, parameters),
+    open: storedIntegers,
+  },
+  /** Blocks of 8 bits as llama.cpp makes them. */
+  'float32-to-q8_0': { length: ([bytes = 0]) => eightBitsLength(bytes), open: eightBits },
+  /** Exact. */
+  'bfloat16-to-float32': perElement({ from: 2, to: 4, convert: bfloatWidened }),
+  /** Rounded to the nearest, ties to even; what is not finite then is refused. */
+  'float32-to-bfloat16': perElement({
+    from: 4,
+    to: 2,
+    convert: (bytes, _, label) => bfloatNarrowed(bytes, (value) => refuseBfloat(label, value)),
+  }),
+  /** float64 radians per position as float32 cos or sin of every position; see rotary.ts. */
+  'rotary-cache': {
+    length: ([bytes = 0], { positions }) => Number(positions) * (bytes / 2),
+    open: rotaryCache,
   },
 } satisfies Record<string, Transform>;
 
@@ -128,6 +168,21 @@ const MASKED = 1e4;
 export function maskValue(label: string, value: number): number {
   if (Number.isNaN(value)) return refuseHalf(label, value);
   return Number.isFinite(value) ? Math.sign(value) * MASKED : value;
+}
+
+function added(bytes: Uint8Array, value: number): Uint8Array<ArrayBuffer> {
+  const values = floatsOf(bytes);
+  const out = new Float32Array(values.length);
+  for (let k = 0; k < out.length; k++) out[k] = values[k]! + value;
+  return new Uint8Array(out.buffer);
+}
+
+function refuseBfloat(label: string, value: number): never {
+  throw new EspalierError(
+    'bad-input',
+    `The tensor ${label} holds ${value}, which cannot be written in bfloat16.`,
+    'Export the model as ONNX in float32, or heal with a lower learning rate.',
+  );
 }
 
 /** @throws EspalierError `bad-input` naming the tensor and the value */

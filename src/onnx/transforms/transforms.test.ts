@@ -54,7 +54,7 @@ describe('a transposition', () => {
     await sameFromAnyPlace(data);
     for (const stripe of [1, 60, 1000]) {
       const source = counted(bytesOf(values));
-      const made = transposedSource([source], { rows, columns }, 'w', stripe);
+      const made = transposedSource([source], { rows, columns }, 'w', { stripe, panel: 50 });
       expect(await made.read(0, made.size)).toEqual(bytesOf(expected));
       const height = Math.min(columns, Math.max(1, Math.floor(stripe / (rows * 4))));
       expect(source.bytes).toBe(values.length * 4 * Math.ceil(columns / height));
