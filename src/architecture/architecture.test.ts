@@ -26,7 +26,7 @@ const IMPORTERS: Record<string, RegExp> = {
   'react-dom': /^(ui\/|main\.tsx)/,
 };
 
-const PURE = /^(onnx|model|grad|analysis|text|contract|speed)\//;
+const PURE = /^(onnx|tensors|model|grad|analysis|text|contract|speed)\//;
 
 const all = sourceFiles();
 const product = all.filter(({ test, room }) => !test && !SUPPORT.has(room));
