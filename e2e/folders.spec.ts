@@ -156,7 +156,7 @@ test('damaged folders: each a clear sentence', async ({ app: page }) => {
     fresh();
     for (const name of ['model.onnx', 'model.onnx.data']) rmSync(join(folder, name));
     await drop(page, folder);
-    await expect(page.getByTestId('error-open')).toContainText(/no ONNX file/);
+    await expect(page.getByTestId('error-open')).toContainText(/no ONNX, safetensors or GGUF file/);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

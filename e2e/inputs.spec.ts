@@ -48,14 +48,16 @@ inputs('what is no model is answered in place and as a message', async ({ app: p
   );
   await expect(toast(page, 'There is nothing in the folder')).toBeInViewport();
 
-  await drop(page, write(dir, 'lone.gguf', 'GGUF'));
-  await expect(error).toContainText('lone.gguf is a model for llama.cpp');
-  await expect(error).toContainText('Export the model to ONNX first');
+  await drop(page, write(dir, 'pytorch_model.bin', 'PK'));
+  await expect(error).toContainText('pytorch_model.bin holds weights in the format of PyTorch');
+  await expect(error).toContainText('Open the safetensors version of the checkpoint');
 
   await drop(page, await writeZip(dir, 'papers.zip', { 'a.txt': 'a', 'b.txt': 'b' }));
-  await expect(error).toContainText('There is no ONNX file in the zip papers.zip.');
+  await expect(error).toContainText(
+    'There is no model in the zip papers.zip: no ONNX, safetensors or GGUF file.',
+  );
   await drop(page, await writeZip(dir, 'outer.zip', { 'inner.zip': 'PK', 'note.txt': 'x' }));
-  await expect(error).toContainText('in the zip outer.zip (it holds inner.zip)');
+  await expect(error).toContainText('in the zip outer.zip that can be opened: inner.zip is a zip');
   await expect(error).toContainText('Unpack it');
 
   cpSync(join(fixture('genai-llama-fp32-webgpu'), 'model.onnx'), join(dir, 'lone.onnx'));
@@ -94,7 +96,7 @@ inputs('an error that is out of sight leads to its place', async ({ app: page, d
   const scrollAway = () => page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
   await scrollAway();
   await drop(page, write(dir, 'paper.pdf', '%PDF'));
-  const opening = toast(page, 'paper.pdf is not an ONNX file');
+  const opening = toast(page, 'paper.pdf is no model');
   await expect(opening).toBeInViewport();
   await opening.getByRole('button', { name: 'Show' }).click();
   await expect(page.getByTestId('error-open')).toBeInViewport();

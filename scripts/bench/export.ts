@@ -11,6 +11,7 @@ import { openModel } from '../../src/model/open/open.ts';
 import { nodeFolder } from '../../src/node/folder.ts';
 import { writeFolder } from '../../src/node/writeFolder.ts';
 import { buildBenchPage, openBenchPage } from './browserRun.ts';
+import { makeCheckpoint, makeGguf } from './checkpoints.ts';
 import { above, atMost, type Check, report } from './limits.ts';
 import { bestOf, type PairedRatio, pairedRatio } from './paired.ts';
 import { makeExternal } from './sparse.ts';
@@ -43,8 +44,9 @@ const BROWSER_BYTES = 128 * 2 ** 20;
 
 interface NodeCase {
   name: string;
-  /** Times the sample. */
-  factor: number;
+  /** The model in an empty folder. */
+  make(root: string, out: string): Promise<void> | void;
+  removed: number[];
   /** Both read holes, without a disk; what they write is not. */
   sparse: boolean;
   rounds: number;
@@ -53,7 +55,9 @@ interface NodeCase {
 
 const SMALL: NodeCase = {
   name: 'folder of 0.2 GB',
-  factor: 21,
+  make: (root, out) =>
+    void makeExternal(join(root, 'public/sample'), out, { factor: 21, full: true }),
+  removed: [3, 7],
   sparse: false,
   rounds: ROUNDS,
   turns: TURNS,
@@ -61,16 +65,32 @@ const SMALL: NodeCase = {
 /** Few rounds: both write the whole of it each time. */
 const LARGE: NodeCase = {
   name: 'folder past 4 GiB',
-  factor: 420,
+  make: (root, out) => void makeExternal(join(root, 'public/sample'), out, { factor: 420 }),
+  removed: [3, 7],
   sparse: true,
   rounds: 3,
   turns: 1,
+};
+
+/** Tensor files in the format that they came in. */
+const SAFETENSORS: NodeCase = {
+  ...SMALL,
+  name: 'safetensors of 0.2 GB',
+  make: (_, out) => makeCheckpoint(out),
+  removed: [2, 5],
+};
+const GGUF: NodeCase = {
+  ...SAFETENSORS,
+  name: 'GGUF of 0.2 GB',
+  make: (_, out) => makeGguf(out),
 };
 
 export async function benchExport(root: string): Promise<ExportRow[]> {
   const rows = [
     await fromNode(root, SMALL),
     await fromNode(root, LARGE),
+    await fromNode(root, SAFETENSORS),
+    await fromNode(root, GGUF),
     ...(await inBrowser(root)),
   ];
   report(rows.flatMap((row) => row.checks));
@@ -80,7 +100,7 @@ export async function benchExport(root: string): Promise<ExportRow[]> {
 /** The command line's writer against `copyFile` of every file that it wrote. */
 async function fromNode(
   root: string,
-  { name, factor, sparse, rounds, turns }: NodeCase,
+  { name, make, removed, sparse, rounds, turns }: NodeCase,
 ): Promise<ExportRow> {
   const scratch = mkdtempSync(join(tmpdir(), 'espalier-export-'));
   const [model, out, reference] = ['model', 'out', 'reference'].map((part) =>
@@ -88,9 +108,9 @@ async function fromNode(
   ) as [string, string, string];
   try {
     mkdirSync(model);
-    makeExternal(join(root, 'public/sample'), model, { factor, full: !sparse });
+    await make(root, model);
     const folder = await nodeFolder(model);
-    const { files } = await exportManifest(await openModel(folder), [3, 7], { app: 'bench' });
+    const { files } = await exportManifest(await openModel(folder), removed, { app: 'bench' });
     const found: Record<'export' | 'copy', number[]> = { export: [], copy: [] };
     let memoryBytes = 0;
     await writeFolder(reference, files, folder, () => {});

@@ -27,7 +27,7 @@ import {
 } from '../testing/fixtures.ts';
 import { graphPath, parseRemove, UsageError } from './args.ts';
 import { type CorpusRow, corpus } from './corpus/corpus.ts';
-import { prune } from './export.ts';
+import { prune } from './export/prune.ts';
 import { inspect } from './inspect.ts';
 import { type ScoreReport, score } from './score.ts';
 

@@ -4,7 +4,8 @@
 import type { Command } from './command.ts';
 import { corpus } from './corpus/corpus.ts';
 import { evaluate } from './evaluate.ts';
-import { prune } from './export.ts';
+import { convert } from './export/convert.ts';
+import { prune } from './export/prune.ts';
 import { generate } from './generate.ts';
 import { heal } from './heal/heal.ts';
 import { inspect } from './inspect.ts';
@@ -19,6 +20,7 @@ export const COMMANDS: { readonly [name: string]: Command } = {
   search,
   eval: evaluate,
   prune,
+  convert,
   heal,
   quantise,
   bench,

@@ -81,7 +81,7 @@ async function run(path: string, values: Values<typeof OPTIONS>): Promise<number
       source,
       wanted,
       opened.summary,
-      () => folderTokenizer(opened.root.folder),
+      () => folderTokenizer(opened.root.folder, opened.summary.problems),
       null,
     );
     const { session, engine, selfTest, notes } = await openSession(opened, values);

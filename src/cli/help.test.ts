@@ -97,7 +97,9 @@ describe('dispatch', () => {
 
   test('what fails has exit code 1, a sentence and what to do next', async () => {
     expect(await run(['inspect', 'no/such/folder'])).toBe(1);
-    expect(err).toBe('There is no folder no/such/folder. Name the folder of an ONNX model.\n');
+    expect(err).toBe(
+      'There is no file or folder no/such/folder. Name the folder of a model, or a GGUF or safetensors file.\n',
+    );
   });
 });
 

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Verification } from '../contract/verify.ts';
 import { caseExpect, casePath } from '../testing/fixtures.ts';
 import type { CriterionReport } from './criteria.ts';
-import { prune } from './export.ts';
+import { prune } from './export/prune.ts';
 import { type ScoreReport, score } from './score.ts';
 import { search } from './search.ts';
 

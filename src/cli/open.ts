@@ -5,7 +5,8 @@ import type { SelfTest } from '../contract/device.ts';
 import type { OpenVariant } from '../contract/variant.ts';
 import { EspalierError } from '../errors.ts';
 import { graphChoices } from '../model/graphs/choices.ts';
-import { currentGraphs } from '../model/open/graphs.ts';
+import { currentGraphs, onlyOne } from '../model/open/graphs.ts';
+import { needsFloats } from '../model/open/made.ts';
 import { type OpenedModel, openModel } from '../model/open/open.ts';
 import type { GraphChoice } from '../model/open/summary.ts';
 import { unitsObstacle } from '../model/structure/removable.ts';
@@ -21,6 +22,7 @@ import { graphPath, UsageError } from './args.ts';
 import { chosenDevice } from './device.ts';
 import { megabytes } from './output.ts';
 import type { RunValues } from './sharedOptions.ts';
+import type { Precision } from './steps.ts';
 
 /**
  * What `use` makes of a folder that exists; its files are closed afterwards. @throws EspalierError
@@ -33,8 +35,8 @@ export async function withFolder<T>(
   if (!existsSync(path))
     throw new EspalierError(
       'missing-file',
-      `There is no folder ${path}.`,
-      'Name the folder of an ONNX model.',
+      `There is no file or folder ${path}.`,
+      'Name the folder of a model, or a GGUF or safetensors file.',
     );
   const folder = await nodeFolder(path);
   try {
@@ -44,22 +46,35 @@ export async function withFolder<T>(
   }
 }
 
-/** The model of a folder. @throws UsageError when it has several graphs and none is named. */
+/**
+ * The model of a folder.
+ * @param precisions in which it is to be written. Matrices of a GGUF file in 4 or 8 bits become
+ *   float32 where all of them need that.
+ * @throws UsageError when it has several graphs and none is named.
+ */
 export async function openForCommand(
   folder: CountingFolder,
   named: string | undefined,
+  precisions: readonly Precision[] = [],
 ): Promise<OpenedModel> {
+  const opened = await openNamed(folder, named);
+  const dtypes = precisions.map((precision) => (precision === 'keep' ? null : precision));
+  return needsFloats(opened.summary, dtypes) ? openModel(folder, opened.graphPath, true) : opened;
+}
+
+async function openNamed(folder: CountingFolder, named: string | undefined): Promise<OpenedModel> {
   if (folder.files.length === 0)
     throw new EspalierError(
       'missing-file',
       `There is no file in ${folder.name}.`,
-      'Name the folder of an ONNX model. Links that lead nowhere are passed over.',
+      'Name the folder of a model. Links that lead nowhere are passed over.',
     );
   const graphs = await currentGraphs(folder);
   if (named === undefined) {
-    if (graphs.length > 1)
+    const [only, ...more] = onlyOne(graphs);
+    if (more.length > 0)
       throw new UsageError(`${whatIsIn(folder.name, graphs)} Name one:\n${listed(graphs)}`);
-    return openModel(folder, graphs[0]?.path);
+    return openModel(folder, only?.path);
   }
   const wanted = graphPath(named);
   // The path within a model that the folder wraps will do where it says which graph is meant.
@@ -85,11 +100,15 @@ function whatIsIn(name: string, graphs: readonly GraphChoice[]): string {
   const models = new Set(graphs.map(({ model }) => model)).size;
   return models > 1
     ? `${name} holds ${models} models with ${graphs.length} graphs.`
-    : `${name} has ${graphs.length} graphs.`;
+    : `${name} has ${graphs.length} ${graphs.some((g) => g.format) ? 'models' : 'graphs'}.`;
 }
 
 const listed = (graphs: readonly GraphChoice[]): string =>
-  graphs.map((g) => `  --model ${g.path}  (${g.dtype}, ${megabytes(g.bytes)})`).join('\n');
+  graphs
+    .map(
+      (g) => `  --model ${g.path}  (${[g.dtype, megabytes(g.bytes)].filter(Boolean).join(', ')})`,
+    )
+    .join('\n');
 
 /**
  * Sees that the units can be removed together, before anything is run. @throws EspalierError

@@ -131,7 +131,7 @@ async function run(
     const { windows, settings, notes, warnings } = await calibrate(
       source,
       wanted,
-      () => folderTokenizer(opened.root.folder),
+      () => folderTokenizer(opened.root.folder, opened.summary.problems),
       opened.summary,
     );
     const { session, engine, selfTest, notes: routeNotes } = await openSession(opened, values);

@@ -117,7 +117,7 @@ async function run(
     } = await calibrate(
       source,
       sampling,
-      () => folderTokenizer(opened.root.folder),
+      () => folderTokenizer(opened.root.folder, opened.summary.problems),
       opened.summary,
     );
     const { session, engine, notes: routeNotes } = await openSession(opened, values);

@@ -1,6 +1,7 @@
 // Options that several commands share, each declared once.
 
 import { availableParallelism } from 'node:os';
+import { EXPORT_FORMATS } from '../model/export/formats.ts';
 import type { Argument, Options, Values } from './options.ts';
 
 export const FOLDER: Argument = { value: 'folder', help: 'the model folder' };
@@ -9,7 +10,9 @@ export const COMMON_OPTIONS = {
   model: {
     type: 'text',
     value: 'graph',
-    help: 'graph inside the folder, such as onnx/model.onnx; needed where there are several',
+    help:
+      'graph or tensor files inside the folder, such as onnx/model.onnx; needed where there are ' +
+      'several',
   },
   json: { type: 'text', value: 'file', help: 'write the result as JSON; - is standard output' },
 } as const satisfies Options;
@@ -37,6 +40,24 @@ export const RUN_OPTIONS = {
 } as const satisfies Options;
 
 export type RunValues = Values<typeof RUN_OPTIONS>;
+
+/** Of commands that write a model that may have come as tensor files. */
+export const FORMAT_OPTIONS = {
+  format: {
+    type: 'choice',
+    value: 'name',
+    choices: EXPORT_FORMATS,
+    help:
+      'format of the export: that of the source, which is the default without --dtype, or onnx ' +
+      'for transformers.js and onnxruntime-genai',
+  },
+  kit: {
+    type: 'flag',
+    help:
+      'beside a checkpoint in safetensors, write the kit that trains it further: settings for ' +
+      'distributed engines, a check, what it costs',
+  },
+} as const satisfies Options;
 
 /** Of commands that stream weights. */
 export const BUDGET_OPTIONS = {

@@ -2,6 +2,7 @@
 
 import { QUANTISE_DEFAULTS } from '../contract/quantiseDefaults.ts';
 import { EspalierError } from '../errors.ts';
+import { type ExportFormat, FORMAT_NAMES, formatObstacle } from '../model/export/formats.ts';
 import {
   dtypeSteps,
   EXPORT_DTYPES,
@@ -10,6 +11,8 @@ import {
   type StepChoice,
   stepsObstacle,
 } from '../model/export/steps.ts';
+import { kitObstacle } from '../model/interop/kit/kit.ts';
+import { graphDtype, sourceFormat } from '../model/open/made.ts';
 import type { OpenedModel } from '../model/open/open.ts';
 import type {
   Quantisation,
@@ -68,16 +71,50 @@ export function precisionSteps(
 }
 
 /**
+ * Sees that a model can be written in a format and these precisions, before anything is run.
+ * @param asked the format of --format; kit: --kit
+ * @throws EspalierError `bad-input`
+ */
+export function requireFormat(
+  { config, summary }: OpenedModel,
+  removed: readonly Unit[],
+  precisions: readonly Precision[],
+  asked: ExportFormat | undefined,
+  kit = false,
+): void {
+  const dtypes = precisions.flatMap((precision) => (precision === 'keep' ? [] : [precision]));
+  const source = sourceFormat(summary);
+  const format = asked ?? (dtypes.length === 0 ? (source ?? 'onnx') : 'onnx');
+  const obstacle = formatObstacle(format, source, removed, dtypes);
+  if (obstacle) throw new EspalierError('bad-input', obstacle.message, obstacle.hint);
+  if (!kit) return;
+  const without = 'Leave out --kit.';
+  if (format !== 'safetensors')
+    throw new EspalierError(
+      'bad-input',
+      `The kit trains a checkpoint in safetensors; this export is ${FORMAT_NAMES[format]}.`,
+      without,
+    );
+  const why = kitObstacle({ config, summary, removed });
+  if (why !== null) throw new EspalierError('bad-input', why, without);
+}
+
+/**
  * Sees that a graph can be written so.
  * @throws EspalierError `bad-input` for a precision that the graph has already, or cannot take
  */
-export function requireSteps({ summary }: OpenedModel, steps: readonly StepChoice[]): void {
-  const why = stepsObstacle(summary.dtype, steps);
+export function requireSteps(
+  { summary, tensorSource }: OpenedModel,
+  steps: readonly StepChoice[],
+): void {
+  const why = stepsObstacle(graphDtype(summary), steps);
   if (why === null) return;
   throw new EspalierError(
     'bad-input',
     why,
-    'Leave this precision out of --dtype, or name the float32 graph with --model.',
+    tensorSource
+      ? 'Write it by prune or convert with this precision alone: keep leaves weights as they are.'
+      : 'Leave this precision out of --dtype, or name the float32 graph with --model.',
   );
 }
 

@@ -1,8 +1,10 @@
 // Writing a pruned model: where to, what is recorded, and what was written.
 
+import type { ExportFormat } from '../model/export/formats.ts';
 import type { StudyRecord } from '../model/export/provenanceStudy.ts';
 import type { StepChoice } from '../model/export/steps.ts';
 import type { UsedGraphs } from '../model/export/usage.ts';
+import type { KitWindows } from '../model/interop/kit/check.ts';
 import type { Unit } from '../units.ts';
 import type { PlanResult } from './plan.ts';
 import type { Measure, ScoreResult } from './score.ts';
@@ -25,6 +27,10 @@ export interface ExportRequest {
   plan: PlanResult | null;
   /** Further results, recorded in espalier.json. */
   study?: StudyRecord;
+  /** Of a model of tensor files; by default that of the source, ONNX where a step needs it. */
+  format?: ExportFormat;
+  /** The kit for continued pretraining is written beside a checkpoint in safetensors. */
+  kit?: { windows: KitWindows | null };
   /** What is done after the removal: nothing by default. */
   steps?: readonly StepChoice[];
   /** Further precisions that are made of the open graph: the steps of each. */

@@ -48,8 +48,11 @@ export interface VerifyRequest {
   /** Why `nll` is not finite, where the source's is not either: the end of a sentence. */
   noNumbers?: string | undefined;
   numBlocks: number;
-  /** The model it was made of: every tensor is compared byte by byte. */
-  source: { folder: FolderSource; graph: string; removed: Unit[] };
+  /**
+   * The model it was made of: every tensor is compared byte by byte. `isFloats`: matrices in few
+   * bits of tensor files were made float32 first.
+   */
+  source: { folder: FolderSource; graph: string; removed: Unit[]; isFloats: boolean };
   /** What was done to it after the removal. */
   steps: readonly StepChoice[];
   device: { kind: DeviceKind; subgroups: boolean };

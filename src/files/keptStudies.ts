@@ -2,6 +2,7 @@
 // never fails the work.
 
 import { clear, get, promisifyRequest, type UseStore } from 'idb-keyval';
+import type { Unit } from '../units.ts';
 import {
   ABOUT,
   attempt,
@@ -11,6 +12,15 @@ import {
   removeRecords,
   storeOf,
 } from './browserStore.ts';
+
+/** What a folder was made from, by the espalier.json in it. */
+export interface KeptOrigin {
+  /** Of the source, as `keyOfIdentity` gives it. */
+  key: string;
+  name: string;
+  /** Removed from the source, in its numbering. */
+  removed: readonly Unit[];
+}
 
 /** A stored record without its body. Plain data that can be cloned. */
 export interface KeptAbout {
@@ -30,6 +40,12 @@ export interface KeptAbout {
   app: string;
   /** How much of each kind is in it. */
   counts: Readonly<Record<string, number>>;
+  /** Absent for models that no export of ours is, and in records of older versions. */
+  origin?: KeptOrigin;
+  /** Absent in records of older versions. */
+  numBlocks?: number;
+  /** Bytes of graph and weights; absent in records of older versions. */
+  fileBytes?: number;
 }
 
 type NewRecord = { about: Omit<KeptAbout, 'key' | 'bytes'>; body: unknown };
@@ -154,9 +170,19 @@ function isAbout(value: unknown): value is KeptAbout {
     typeof about.app === 'string' &&
     typeof about.counts === 'object' &&
     about.counts !== null &&
+    (about.origin === undefined || isOrigin(about.origin)) &&
     Number.isFinite(about.savedAt) &&
     Number.isFinite(about.usedAt) &&
     Number.isFinite(about.bytes)
+  );
+}
+
+function isOrigin(value: unknown): value is KeptOrigin {
+  const origin = value as Partial<KeptOrigin> | null;
+  return (
+    typeof origin?.key === 'string' &&
+    typeof origin.name === 'string' &&
+    Array.isArray(origin.removed)
   );
 }
 

@@ -1,7 +1,7 @@
 // The browser's pickers: a folder to read, a folder or a zip file to write. They return null when
 // the user cancels.
 
-import { directoryOpen } from 'browser-fs-access';
+import { directoryOpen, fileOpen } from 'browser-fs-access';
 import { isCancelled } from '../errors.ts';
 import { isClutterFolder } from '../model/open/clutter.ts';
 import { withHandle } from './handles.ts';
@@ -52,6 +52,24 @@ export async function pickFolder(): Promise<PickedFolder | null> {
   const name = first && !(first instanceof File) ? first.name : 'that was chosen';
   const empty = found === null ? null : { name, files: [] };
   return withHandle(asFolder(files, 'picked files'), [rootOf(files)]) ?? empty;
+}
+
+/** What a model can be without its folder, and a zip of one. */
+const MODEL_FILES = ['.gguf', '.safetensors', '.onnx', '.zip'];
+
+/**
+ * Files to read, chosen in the file picker: a GGUF file or its parts, a zip of a model folder. An
+ * input that knows no such extension would offer none of them, so it offers all files.
+ */
+export async function pickFiles(): Promise<PickedFolder | null> {
+  const extensions = 'showOpenFilePicker' in globalThis ? MODEL_FILES : [];
+  const options = { multiple: true, id: 'espalier-files', description: 'Models', extensions };
+  const found = (await unlessCancelled(fileOpen({ ...options, multiple: true }))) ?? [];
+  const files = found.map((file) => ({ path: file.name, file }));
+  return withHandle(
+    asFolder(files, 'picked files'),
+    found.map(({ handle }) => handle),
+  );
 }
 
 /** The handle of the folder that was picked, as the files that lie directly in it know it. */

@@ -1,6 +1,7 @@
 // Makes one folder, with a name and relative paths, out of dropped or picked files.
 
 import { isClutterFile, isClutterFolder } from '../model/open/clutter.ts';
+import { nameOfFiles } from '../model/open/modelName.ts';
 
 /** A dropped or picked folder: files with their paths relative to it. */
 export interface PickedFolder {
@@ -39,7 +40,8 @@ export function asFolder(
   const inside = kept
     .map(({ steps, file }) => ({ path: (shared ? steps.slice(1) : steps).join('/'), file }))
     .sort((a, b) => (a.path < b.path ? -1 : 1));
-  const ownName = inside.length === 1 ? inside[0]!.path : fallbackName;
+  const paths = inside.map(({ path }) => path);
+  const ownName = paths.length === 1 ? paths[0]! : (nameOfFiles(paths) ?? fallbackName);
   if (shared || inside.length === 1) return { name: shared ? root : ownName, files: inside };
   const tops = kept.flatMap(({ steps }) => (steps.length > 1 ? steps.slice(0, 1) : []));
   return { name: ownName, folders: [...new Set(tops)].sort(), files: inside };

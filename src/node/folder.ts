@@ -8,6 +8,7 @@ import { repositoryName } from '../model/open/modelName.ts';
 import { MAX_LINK_BYTES, storedLink } from '../model/open/storedLinks.ts';
 import type { ByteSource, Folder, FolderFile } from '../onnx/source.ts';
 import { fsError } from './fsError.ts';
+import { besideTensors } from './tensorFile.ts';
 
 /** A folder that counts the bytes read from it. */
 export interface CountingFolder extends Folder {
@@ -152,27 +153,35 @@ class NodeSource implements ByteSource {
 }
 
 /**
- * A folder of the local disk with its files down to a depth of six folders, sorted by path.
- * @throws EspalierError `missing-file` when `path` is not a folder; `bad-input` when it may not be
- *   read.
+ * A folder of the local disk with its files down to a depth of six folders, sorted by path; of a
+ * GGUF or safetensors file what belongs to its model.
+ * @throws EspalierError `missing-file` when `path` is neither; `bad-input` when it may not be read.
  */
 export async function nodeFolder(path: string): Promise<CountingFolder> {
   const root = resolve(path);
   const info = await stat(root).catch(() => null);
-  if (!info?.isDirectory())
-    throw new EspalierError(
-      'missing-file',
-      `${path} is not a folder.`,
-      'Give the folder that holds config.json or genai_config.json.',
-    );
-  const files: Listed[] = [];
-  await walk(root, '', 0, files).catch((error: unknown) => {
+  const unreadable = (error: unknown): never => {
     throw fsError(error, `The folder ${path} cannot be read`);
-  });
+  };
+  if (info?.isDirectory()) {
+    const files: Listed[] = [];
+    await walk(root, '', 0, files).catch(unreadable);
+    return counting(root, nameOf(root), files);
+  }
+  const shown = info?.isFile() ? await besideTensors(root).catch(unreadable) : null;
+  if (shown) return counting(shown.root, shown.name ?? nameOf(shown.root), shown.files);
+  throw new EspalierError(
+    'missing-file',
+    `${path} is not a folder${info ? ', nor a GGUF or safetensors file' : ''}.`,
+    'Give the folder that holds config.json or genai_config.json.',
+  );
+}
+
+function counting(root: string, name: string, files: readonly Listed[]): CountingFolder {
   let bytes = 0;
   const sources = new Map<string, NodeSource>();
   return {
-    name: nameOf(root),
+    name,
     files: files.map(({ path, size }) => ({ path, size })),
     open(filePath) {
       const known = sources.get(filePath);

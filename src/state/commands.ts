@@ -28,6 +28,7 @@ import { makeInteropActions } from './interop/actions.ts';
 import { makeResumeActions } from './interrupted/actions.ts';
 import { engineJob } from './jobs.ts';
 import { makeKeptActions } from './kept/actions.ts';
+import { makeLineageActions } from './lineage/actions.ts';
 import { makeModelActions } from './open/actions.ts';
 import { makeDropActions } from './open/dropActions.ts';
 import { makePlanActions } from './plan/actions.ts';
@@ -93,6 +94,7 @@ const MAKERS = [
   makeVerdictActions,
   makeViewActions,
   makeKeptActions,
+  makeLineageActions,
   makeRecentActions,
   makeSiteActions,
 ];
@@ -143,6 +145,13 @@ const TABLE = [
     keys: ['o'],
     enabled: isIdle,
     run: (actions) => void actions.openFolder(),
+  },
+  {
+    id: 'open-files',
+    label: 'Open file',
+    keys: ['Shift+o'],
+    enabled: isIdle,
+    run: (actions) => void actions.openFiles(),
   },
   {
     id: 'find-plan',

@@ -262,6 +262,7 @@ const RUNNING: Record<EngineJob, (state: StudioState) => Partial<StudioState>> =
       running: { request: quantiseRequest(state)!, sensitivities: new Map(), notes: [] },
     },
   }),
+  lineage: ({ lineage }) => ({ lineage: { ...lineage, running: true } }),
   forms: ({ export: slice }) => ({
     export: { ...slice, forms: { ...slice.forms, running: true } },
   }),
@@ -300,6 +301,16 @@ const START: Record<EngineJob, (page: Page) => unknown> = {
     return actions.heal();
   },
   quantise: ({ actions }) => actions.quantise(),
+  async lineage({ actions, get, store }) {
+    const { kept, score } = get();
+    const { curve } = score;
+    const source = { key: 's', name: 'source', savedAt: 1, curve, measured: [], speeds: new Map() };
+    store.state.setState({
+      kept: { ...kept, lineage: [source] },
+      score: { ...score, curve: null },
+    });
+    await actions.measureLineage();
+  },
   async forms({ actions, get, store }) {
     actions.setRemoved([3]);
     await actions.heal();
@@ -323,6 +334,7 @@ const resultsOf = (state: StudioState) => ({
   quantise: { ...state.quantise, form: null, shelf: null },
   export: state.export,
   effect: state.effect,
+  lineage: state.lineage,
   errors: state.errors,
 });
 

@@ -18,6 +18,7 @@ import { INTEROP } from './interop/state.ts';
 import { INTERRUPTED } from './interrupted/state.ts';
 import type { AnyPart } from './kept/part.ts';
 import { KEPT } from './kept/state.ts';
+import { LINEAGE } from './lineage/state.ts';
 import { MODEL } from './open/state.ts';
 import { PLAN } from './plan/state.ts';
 import { QUANTISE } from './quantise/state.ts';
@@ -57,6 +58,7 @@ const SLICES = {
   variants: VARIANTS,
   verdict: VERDICT,
   export: EXPORT,
+  lineage: LINEAGE,
   kept: KEPT,
   recents: RECENTS,
   site: SITE,
@@ -226,6 +228,19 @@ export const JOBS = {
     again: { command: 'quantise', label: 'Quantise again' },
     takesLessMemory: true,
     checkpoint: 'quantise',
+    isLostOnLeaving: false,
+  },
+  lineage: {
+    title: 'Measuring perplexity',
+    name: 'the measurement of perplexity',
+    busy: 'Perplexity is being measured.',
+    place: 'lineage',
+    runs: ({ lineage }) => lineage.running,
+    progress: ({ lineage }) => lineage.progress,
+    share: ({ lineage }) => shareOf(lineage.progress),
+    again: null,
+    takesLessMemory: false,
+    checkpoint: null,
     isLostOnLeaving: false,
   },
   forms: {

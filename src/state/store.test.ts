@@ -491,12 +491,13 @@ describe('commands', () => {
     expect(new Set(COMMANDS.map((one) => one.id)).size).toBe(COMMANDS.length);
     const { get, actions } = setUp();
     const enabled = () => COMMANDS.filter((one) => one.enabled(get())).map((one) => one.id);
-    expect(enabled()).toEqual(['sample', 'open', 'help']);
+    expect(enabled()).toEqual(['sample', 'open', 'open-files', 'help']);
     await actions.openSample();
     await actions.checkDevice();
     expect(enabled()).toEqual([
       'sample',
       'open',
+      'open-files',
       'find-plan',
       'score',
       'compare-criteria',

@@ -44,10 +44,10 @@ export function overlapOf(
   return shared / count;
 }
 
-/** A share as messages give it: "12", "3.4", "under 0.1". */
+/** A share at the start of a sentence: "12", "3.4", "Under 0.1". */
 export function percentWords(share: number): string {
   const percent = share * 100;
-  return percent < 0.1 ? 'under 0.1' : percent.toFixed(percent < 10 ? 1 : 0);
+  return percent < 0.1 ? 'Under 0.1' : percent.toFixed(percent < 10 ? 1 : 0);
 }
 
 /** A warning about the overlap, or null when there is none. */

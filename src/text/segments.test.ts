@@ -136,6 +136,6 @@ describe('overlap', () => {
     expect(overlapWarning(16 / 88)).toContain(
       '18 % of the 13-token sequences of the evaluation text',
     );
-    expect(overlapWarning(1e-5)).toContain('under 0.1 %');
+    expect(overlapWarning(1e-5)).toContain('Under 0.1 %');
   });
 });

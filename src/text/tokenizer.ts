@@ -108,15 +108,28 @@ function withoutSpaces(text: string): string {
 /**
  * Makes a tokenizer from the texts of tokenizer.json and, where there is one,
  * tokenizer_config.json.
+ * @param problems of the model, which say why there is no tokenizer.json beside a GGUF file
  * @throws EspalierError `tokenizer` when tokenizer.json is missing (null), is not JSON, or uses
  *   what is not supported here, which the message names.
  */
-export function loadTokenizer(tokenizerJson: string | null, configJson: string | null): Tokenizer {
-  if (tokenizerJson === null)
+export function loadTokenizer(
+  tokenizerJson: string | null,
+  configJson: string | null,
+  problems: readonly { code: string; message: string }[] = [],
+): Tokenizer {
+  if (tokenizerJson === null) {
+    const known = problems.find(({ code }) => code === 'gguf-tokenizer');
+    if (known)
+      throw new EspalierError(
+        'tokenizer',
+        known.message,
+        'Or give windows of token ids instead of a text.',
+      );
     throw brokenTokenizer(
       'The folder has no tokenizer.json, so a text cannot be turned into token ids.',
       '',
     );
+  }
   const json = parseObject('tokenizer.json', tokenizerJson, MAX_TOKENIZER_BYTES);
   const config = configJson === null ? {} : parseObject('tokenizer_config.json', configJson);
   for (const part of ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder'])

@@ -8,6 +8,7 @@ export const MODEL = {
   family: 'family',
   exporter: 'exporter',
   graph: 'graph',
+  file: 'file',
   components: 'other graphs',
   blocks: 'blocks',
   embedding: 'embedding',
@@ -21,8 +22,16 @@ export const MODEL = {
     'transformers.js': 'transformers.js folder',
     flat: 'flat folder',
     genai: 'ONNX Runtime GenAI folder',
+    safetensors: 'Hugging Face checkpoint (safetensors)',
+    gguf: 'GGUF for llama.cpp',
   },
 } as const;
+
+/** @param dtype of the graph that was made for tensor files */
+export const madeGraph = (dtype: string): string =>
+  `made by Espalier; computes in float32${
+    dtype === 'fp32' ? '' : `, matrices as they are stored (${dtype})`
+  }`;
 
 /** What neither the graph nor a config says. */
 export const UNKNOWN = 'unknown';

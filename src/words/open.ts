@@ -15,15 +15,14 @@ export interface Refusal {
 export const FIRST_PAGE = {
   lead: 'Which blocks can your language model do without?',
   story:
-    'Open an ONNX model folder. Espalier removes each transformer block in turn, shows what that ' +
-    'does to perplexity, and exports a smaller model that runs wherever the original runs.',
+    'Open a model: a Hugging Face checkpoint, a GGUF file or an ONNX folder. Espalier removes ' +
+    'each transformer block in turn, shows what that does to perplexity, and exports a smaller ' +
+    'model in the same format, or as ONNX.',
   method: 'The method is depth pruning as in',
-  drop: 'or drop a folder anywhere on this page',
-  /** Where folders cannot be dropped, and on some phones not be chosen. */
-  zip: 'Open a zip',
+  drop: 'or drop a folder or file anywhere on this page',
   kinds:
-    'Folders for transformers.js, ONNX Runtime GenAI and Optimum, or a zip of one. Nothing ' +
-    'leaves this tab.',
+    'Folders with safetensors for Transformers, GGUF files for llama.cpp, ONNX folders for ' +
+    'transformers.js, ONNX Runtime GenAI and Optimum, or a zip of one. Nothing leaves this tab.',
   help: 'How it works, and the terms',
   /** A text that was dropped before a model was open. */
   kept: (name: string) => `${name} is kept: open a model, and the page asks what to use it for.`,
@@ -49,7 +48,7 @@ export const severalModels = (folders: readonly string[]): Refusal => ({
 });
 
 export const onlyOneOpened = (opened: string, others: readonly string[]) =>
-  `Only ${opened} is opened: there is no ONNX file in ${listed(others)}.`;
+  `Only ${opened} is opened: there is no model in ${listed(others)}.`;
 
 export const textWaits = (name: string) =>
   `${name} is kept. Open a model first; the page then asks what to use the text for.`;
@@ -121,17 +120,30 @@ export const APPS = {
   uint8: 'loaded with dtype uint8',
   bnb4: 'loaded with dtype bnb4',
   other: 'by its name not the decoder: it has no blocks to remove',
+  safetensors: 'the checkpoint: loaded by Transformers and by tools that train',
+  gguf: 'loaded by llama.cpp and what is built on it, such as Ollama and LM Studio',
 } as const;
 
 export type GraphUse = keyof typeof APPS;
 
 export const CHOOSER = {
-  title: (name: string) => `Which graph of ${name}?`,
+  /** @param graphs all of the files are ONNX graphs */
+  title: (name: string, graphs: boolean) => `Which ${graphs ? 'graph' : 'file'} of ${name}?`,
   advice: 'Choose the one that your app loads. The export can prune the other precisions as well.',
+  /** Where files of named tensors are among them. */
+  adviceFiles:
+    'Choose the one that your app loads. It is exported in its own format, or as ONNX; the ' +
+    'others stay as they are.',
+  /** Before a file is opened whose name does not say it. */
+  unknownType: '–',
   together: (files: readonly string[]) => `with ${listed(files)}`,
   models: (name: string) => `Which model of ${name}?`,
   severalModels: 'This folder holds several models. Each is opened by itself.',
-  ofModel: (graphs: number) => (graphs === 1 ? 'one graph' : `${graphs} graphs`),
+  /** @param graphs all of the files are ONNX graphs */
+  ofModel(count: number, graphs: boolean): string {
+    const noun = graphs ? 'graph' : 'file';
+    return count === 1 ? `one ${noun}` : `${count} ${noun}s`;
+  },
   back: 'Other models',
   recommended: 'Recommended',
   reason:

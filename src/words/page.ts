@@ -26,7 +26,7 @@ export const WORKSPACE_PURPOSES: Readonly<Record<WorkspaceId, string>> = {
 export const PAGE = {
   graph: 'Graph',
   testingDevice: 'testing the device…',
-  dropHere: 'Drop a model folder, a text, a CSV file or an espalier.json',
+  dropHere: 'Drop a model folder or file, a text, a CSV file or an espalier.json',
   tabs: 'Workspaces',
   blocks: 'Blocks and what to remove',
   result: 'Result',
@@ -35,8 +35,8 @@ export const PAGE = {
   stopping: 'stopping…',
   private: 'Nothing leaves this tab.',
   drop:
-    'Drop a folder anywhere to open another model, a .txt file to score, evaluate or heal on, an ' +
-    'espalier.json to restore a plan, a block_order.csv to use its order.',
+    'Drop a folder or a GGUF file anywhere to open another model, a .txt file to score, evaluate ' +
+    'or heal on, an espalier.json to restore a plan, a block_order.csv to use its order.',
   broken: 'Something on this page broke.',
   brokenNext: 'Reload it: your plan is in the address and returns when you open the model again.',
 } as const;

@@ -16,6 +16,7 @@ export const QUANTISE = {
   quantised: 'Quantised',
   explained: 'Explained:',
   notIn8Bits: 'For 4 bits.',
+  asOnnx: 'What is quantised here is exported as ONNX.',
 } as const;
 
 type Method = 'rtn' | 'hqq' | 'gptq';

@@ -67,6 +67,9 @@ export const OBSTACLES = {
   noTokenizer: 'A text needs a tokenizer, and this folder has none. RTN and HQQ need no text.',
   textMissing: 'Paste a text, or choose another one.',
   gptqFirst: 'GPTQ takes its statistics from a text: quantise the plan first, in Quantise.',
+  healedStored:
+    'This precision is made from float32 weights, and the healing is of those in few bits that ' +
+    'the file has. Choose the original weights, or another precision.',
   mixedFirst:
     'Which matrices keep more bits is chosen by a text: quantise the plan first, in Quantise.',
 } as const;

@@ -46,6 +46,19 @@ export const TERMS = {
     name: 'Plan',
     explanation: 'The blocks and sublayers to remove. The original has none removed.',
   },
+  format: {
+    name: 'Format',
+    explanation:
+      'How a model lies on the disk. safetensors: the checkpoints of Hugging Face, for ' +
+      'Transformers and training. GGUF: one file, for llama.cpp. Both hold tensors without a ' +
+      'graph, which Espalier makes. ONNX: the graph with its weights, for web pages.',
+  },
+  continuedPretraining: {
+    name: 'Continued pretraining',
+    explanation:
+      'Training what is left on much general text, on machines with GPUs. After many blocks were ' +
+      'removed it wins back more than LoRA alone; the paper trains with it first, then with LoRA.',
+  },
   size: {
     name: 'Size',
     explanation: 'Bytes of the graph and weights that an export writes.',

@@ -2,7 +2,7 @@
 
 export const VARIANTS = {
   title: 'Variants',
-  sub: 'measured plans of this model; pin two to compare',
+  sub: 'measured plans of this model, other folders made from it; pin two to compare',
   original: 'original',
   current: 'current',
   use: 'Use',
@@ -24,6 +24,41 @@ export const VARIANTS = {
   gainAxis: 'gain over the original; bars: 95 % interval',
   gainAxisPredicted: 'gain over the original; bars: 95 % interval; dashed: predicted',
   pplAxis: 'perplexity (log scale)',
+} as const;
+
+/** Rows of other folders. */
+export const FOLDER_NAMES = {
+  this: 'this folder',
+  source: 'another folder: the source',
+  atExport: 'by its espalier.json',
+  unnamed: 'a folder without a name',
+  open: 'Open',
+} as const;
+
+export const openLabel = (name: string): string => `Open ${name}`;
+
+/** "−4: 7, 8, 9, 10, as exported". */
+export const asExported = (plan: string): string => `${plan}, as exported`;
+
+/** Under the name of a row: what it was made from, without which units of it. */
+export const madeFromWords = (source: string, units: string): string =>
+  `another folder: ${source}${units && ` without ${units}`}`;
+
+/** The open folder beside others, as it is. */
+export const LINEAGE = {
+  measure: 'Measure perplexity',
+  hint: (folder: string): string =>
+    `of this folder, on the windows that ${folder} was scored on: one pass`,
+  otherWindows:
+    'Folders without a perplexity were measured on other windows: score them with the same text ' +
+    'and settings.',
+} as const;
+
+/** Read aloud. */
+export const LINEAGE_SAID = {
+  started: 'Perplexity of this folder is being measured.',
+  done: (ppl: string): string => `Perplexity of this folder: ${ppl}.`,
+  cancelled: 'The measurement of perplexity was cancelled.',
 } as const;
 
 export const COLUMN_TITLES = {

@@ -13,12 +13,14 @@ import { readBack, saveFolder, saveZip, zipBlob } from '../files/save.ts';
 import type { DirectoryTarget, FileTarget } from '../files/targets.ts';
 import { defaultBudget } from '../memoryBudget.ts';
 import { exportManifest } from '../model/export/manifest.ts';
-import type { StepChoice } from '../model/export/steps.ts';
+import { healingOf, type StepChoice } from '../model/export/steps.ts';
+import type { KitWindows } from '../model/interop/kit/check.ts';
+import { handOverKit } from '../model/interop/kit/kit.ts';
 import type { OpenedModel } from '../model/open/open.ts';
 import { otherPrecisions } from '../model/open/precisions.ts';
 import { deviceObstacle } from '../runtime/decode/runnable.ts';
 import { routesOf } from '../runtime/device/selfTest.ts';
-import { expectedNll } from '../runtime/score/exported.ts';
+import { expectedNll, measureExport } from '../runtime/score/exported.ts';
 import type { RoutedSession } from '../runtime/score/route.ts';
 import { verifyPrecisions } from '../runtime/verify/combine.ts';
 import { noNumbersOf } from '../runtime/verify/runs.ts';
@@ -27,7 +29,10 @@ import { blocksLeft } from '../units.ts';
 import { VERSION } from '../version.ts';
 
 export interface ExportJob {
+  /** What is written. */
   opened: OpenedModel;
+  /** Matrices in few bits were made float32 for it; the session scores them as they are stored. */
+  isFloats: boolean;
   source: FolderSource;
   request: ExportRequest;
   /** Token ids that the export is verified on. */
@@ -65,7 +70,7 @@ const isNotHere = (code: ErrorCode): boolean =>
 export async function exportPruned(work: ExportJob): Promise<ExportResult> {
   const { opened, source, request, window, session, gpu, budgetBytes, signal, onEvent } = work;
   const started = performance.now();
-  const { removed, score, plan, study, target, steps = [], also = [] } = request;
+  const { removed, score, plan, study, target, format, kit, steps = [], also = [] } = request;
   let nllObstacle: string | undefined;
   let hasSession = true;
   // A graph that this machine cannot score, or has no memory for, can still be written and
@@ -87,12 +92,24 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
   begin('source', 'read');
   const routed = opened.summary.canScore ? await unlessNotHere(session) : null;
   const others = request.allGraphs ? await otherPrecisions(opened) : [];
+  // Healed values are rounded to what the files hold: the kit has the losses of that.
+  const asWritten = async (windows: KitWindows): Promise<KitWindows | null> => {
+    if (!healingOf(steps)) return windows;
+    const plan = { source: opened, removed, steps, format: 'safetensors' } as const;
+    const measure = await unlessNotHere(async () =>
+      routed ? measureExport(routed.session, plan, windows.ids, signal) : null,
+    );
+    return measure && { ...windows, nll: measure.nllPerWindow };
+  };
+  const windows = kit?.windows ? await asWritten(kit.windows) : null;
   const manifest = await exportManifest(opened, removed, {
     app: VERSION,
     others,
     score,
     plan,
     ...(study ? { study } : {}),
+    ...(format ? { format } : {}),
+    ...(kit ? { kit: handOverKit({ ...opened, removed }, { app: VERSION, windows }) } : {}),
     steps,
     also,
     versions: routed ? { [routed.engine.package]: routed.engine.version } : {},
@@ -109,7 +126,7 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
     if (!routed || !hasSession) return { nll: null, nllObstacle };
     nllObstacle = undefined;
     const { session: scoring } = routed;
-    const of = { removed, steps: own };
+    const of = { removed, steps: own, format: manifest.format };
     const nll = await unlessNotHere(() => expectedNll(scoring, opened, of, ids, signal, onBlock));
     const noNumbers = nll && (await unlessNotHere(() => noNumbersOf(scoring, nll, ids, signal)));
     return { nll, nllObstacle, noNumbers: noNumbers ?? undefined };
@@ -152,7 +169,7 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
   const verification = await verifyPrecisions(
     { opened, others, graph: manifest.graph, likelihood, further },
     (graph, { graphPath }, found, own = steps) => {
-      const from = { folder: source, graph: graphPath, removed };
+      const from = { folder: source, graph: graphPath, removed, isFloats: work.isFloats };
       const request = { ...expected, ...found, steps: own, graph, source: from };
       return verifyInWorker(request, signal, onEvent);
     },

@@ -5,6 +5,7 @@ import type { OpenRequest, OpenResult } from '../contract/open.ts';
 import type { Progress } from '../contract/progress.ts';
 import { withReadProgress } from '../files/readProgress.ts';
 import { MAX_PROVENANCE_BYTES, PROVENANCE_FILE } from '../model/export/provenance.ts';
+import { isTensorFiles } from '../model/graphs/tensorChoices.ts';
 import { currentGraphs } from '../model/open/graphs.ts';
 import { type OpenedModel, openModel } from '../model/open/open.ts';
 import { type Folder, readText } from '../onnx/source.ts';
@@ -39,7 +40,12 @@ export async function readModel(
   const onRead = (done: number): void =>
     onEvent({ job: 'open', phase: 'read', done, total, unit: 'bytes', secondsLeft: null });
   onRead(0);
-  const opened = { ...(await openModel(withReadProgress(folder, graph, onRead), path)), folder };
+  // Of tensor files headers alone are read, from the folder that the model then has.
+  const read = await openModel(
+    path !== undefined && isTensorFiles(path) ? folder : withReadProgress(folder, graph, onRead),
+    path,
+  );
+  const opened = read.tensorSource ? read : { ...read, folder };
   const { folder: files, top } = opened.root;
   const result: OpenResult = {
     kind: 'opened',

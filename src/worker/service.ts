@@ -23,8 +23,9 @@ import type { StudioApi } from '../contract/studio.ts';
 import type { TokenCount } from '../contract/tokens.ts';
 import { cancelled, EspalierError } from '../errors.ts';
 import type { Identity } from '../model/export/identity.ts';
-import type { StepChoice } from '../model/export/steps.ts';
+import { dtypeOf, type StepChoice } from '../model/export/steps.ts';
 import { writtenSizes } from '../model/open/entries.ts';
+import { needsFloats } from '../model/open/made.ts';
 import type { WrittenSizes } from '../model/open/size.ts';
 import { measureSource } from '../runtime/criteria/sources.ts';
 import type { OrtLoader } from '../runtime/device/ort.ts';
@@ -310,7 +311,7 @@ export class StudioService extends QuantiseCalls implements StudioApi {
   }
 
   async writtenSizes(steps: readonly StepChoice[]): Promise<WrittenSizes> {
-    return writtenSizes(this.model().opened, steps);
+    return writtenSizes(await this.model().openedFor([dtypeOf(steps)]), steps);
   }
 
   async export(
@@ -323,8 +324,10 @@ export class StudioService extends QuantiseCalls implements StudioApi {
       const { opened, source } = model;
       const window = this.windows?.rows[0] ?? (await model.verifyWindow(signal));
       const device = this.windows?.device ?? 'auto';
+      const dtypes = [request.steps ?? [], ...(request.also ?? [])].map(dtypeOf);
       return exportPruned({
-        opened,
+        opened: await model.openedFor(dtypes),
+        isFloats: needsFloats(opened.summary, dtypes),
         source,
         request,
         window,

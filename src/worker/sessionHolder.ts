@@ -37,6 +37,8 @@ export class SessionHolder {
   budgetBytes: number | undefined;
   private readonly loader: OrtLoader;
   private routed: RoutedSession | null = null;
+  /** What it is of: the open model, or that with float32 matrices. */
+  private of: OpenedModel | null = null;
   /** The device that each request led to for the open model. */
   private readonly resolved = new Map<'auto' | BrowserDeviceKind, DeviceKind>();
   /** What `auto` means for the open model, once it is known. */
@@ -131,8 +133,7 @@ export class SessionHolder {
     requested: 'auto' | BrowserDeviceKind,
     options: Choosing = {},
   ): Promise<RoutedSession> {
-    if (this.routed && this.routed.engine.kind === (await this.resolve(requested)))
-      return this.routed;
+    if (this.live(opened)?.engine.kind === (await this.resolve(requested))) return this.routed!;
     await this.close();
     this.routed = await openRouted(
       opened,
@@ -146,9 +147,15 @@ export class SessionHolder {
       this.choice = choice;
       for (const { resolve } of this.waiting.splice(0)) resolve(choice);
     }
+    this.of = opened;
     this.resolved.set(requested, this.routed.engine.kind);
     await this.routed.session.setBudget(this.budgetBytes);
     return this.routed;
+  }
+
+  /** The session where it is of this model. */
+  private live(opened: OpenedModel): RoutedSession | null {
+    return this.of === opened ? this.routed : null;
   }
 
   /** Frees the weights and states on the device. */
@@ -174,8 +181,8 @@ export class SessionHolder {
     const [windows, length] = [lengths.length, lengths[0] ?? settings.length];
     const { device, features, budget } = await this.limits(settings);
     // The live session keeps its weights and states: other settings are estimated without one.
-    if (this.routed?.engine.kind === device.kind)
-      return this.routed.session.memory(windows, length, budget);
+    const live = this.live(opened);
+    if (live?.engine.kind === device.kind) return live.session.memory(windows, length, budget);
     const programs = fitted(
       makeScorePrograms(opened, { device: device.kind }),
       features.includes('shader-f16'),
@@ -191,9 +198,10 @@ export class SessionHolder {
     return this.exclusive(async () => {
       const opened = model();
       const { device, budget } = await this.limits(settings);
+      const live = this.live(opened);
       const programs =
-        this.routed?.engine.kind === device.kind
-          ? this.routed.session.programs
+        live?.engine.kind === device.kind
+          ? live.session.programs
           : makeScorePrograms(opened, { device: device.kind });
       const windows = windowLengths(settings).map((length) => Array<number>(length).fill(0));
       const { structure } = opened;

@@ -6,16 +6,19 @@ import type { FolderSource } from '../contract/open.ts';
 import type { ScoreSettings } from '../contract/score.ts';
 import { toReport } from '../errors.ts';
 import { type Identity, identify } from '../model/export/identity.ts';
-import type { OpenedModel } from '../model/open/open.ts';
+import type { ExportDtype } from '../model/export/steps.ts';
+import { needsFloats } from '../model/open/made.ts';
+import { type OpenedModel, openModel } from '../model/open/open.ts';
 import {
   type Calibration,
   type CalibrationText,
   calibrate,
   folderTokenizer,
 } from '../runtime/score/calibration.ts';
-import { VERIFY_TOKENS } from '../runtime/verify/verify.ts';
+import { verifyTokens } from '../runtime/verify/verify.ts';
 import { spreadIds } from '../spreadIds.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
+import { folderOf } from './folderOf.ts';
 
 /** Texts that come with the page. */
 export type BundledText = 'calibration' | 'evaluation';
@@ -31,6 +34,7 @@ export class StudioModel {
   private readonly bundledText: (which: BundledText) => Promise<string>;
   private known: Promise<Identity> | null = null;
   private tokenizers: Promise<Tokenizer> | null = null;
+  private floats: Promise<OpenedModel> | null = null;
 
   constructor(
     opened: OpenedModel,
@@ -51,9 +55,24 @@ export class StudioModel {
     return this.known;
   }
 
+  /**
+   * The model that precisions of one folder are made from: with float32 matrices where they need
+   * those. @throws EspalierError as `openModel`
+   */
+  async openedFor(dtypes: readonly (ExportDtype | null)[]): Promise<OpenedModel> {
+    if (!needsFloats(this.opened.summary, dtypes)) return this.opened;
+    this.floats ??= folderOf(this.source).then((folder) =>
+      openModel(folder, this.opened.graphPath, true),
+    );
+    this.floats.catch(() => {
+      this.floats = null;
+    });
+    return this.floats;
+  }
+
   /** @throws EspalierError `tokenizer` when there is none or it cannot be used */
   tokenizer(): Promise<Tokenizer> {
-    this.tokenizers ??= folderTokenizer(this.opened.root.folder);
+    this.tokenizers ??= folderTokenizer(this.opened.root.folder, this.opened.summary.problems);
     this.tokenizers.catch(() => {
       this.tokenizers = null;
     });
@@ -93,7 +112,7 @@ export class StudioModel {
     const settings: ScoreSettings = {
       text: { kind: 'bundled' },
       samples: 1,
-      length: VERIFY_TOKENS,
+      length: verifyTokens(this.opened.summary),
       sampler: 'even',
       seed: 0,
       bos: null,
@@ -103,7 +122,7 @@ export class StudioModel {
       return (await this.calibration(settings, signal)).windows[0] ?? [];
     } catch (error) {
       if (toReport(error).code !== 'tokenizer') throw error;
-      return spreadIds(VERIFY_TOKENS, this.opened.summary.vocabSize);
+      return spreadIds(settings.length, this.opened.summary.vocabSize);
     }
   }
 }

@@ -6,6 +6,8 @@ import { tellUsedFiles } from '../bridge/usedFiles.ts';
 import { outgoing } from '../bridge/wire.ts';
 import { VARIANT_METHODS, type VariantApi } from '../contract/variant.ts';
 import { EspalierError } from '../errors.ts';
+import { dtypeOf } from '../model/export/steps.ts';
+import { needsFloats } from '../model/open/made.ts';
 import { openModel } from '../model/open/open.ts';
 import { LoadedVariant } from '../runtime/decode/variant.ts';
 import { browserLoader } from './browserLoader.ts';
@@ -21,7 +23,11 @@ function loaded(): LoadedVariant {
 
 const api: VariantApi = {
   async load(request, onProgress) {
-    const opened = await openModel(await folderOf(request.source), request.graph);
+    const folder = await folderOf(request.source);
+    const stored = await openModel(folder, request.graph);
+    const opened = needsFloats(stored.summary, [dtypeOf(request.steps ?? [])])
+      ? await openModel(folder, stored.graphPath, true)
+      : stored;
     variant = await LoadedVariant.open(opened, request, browserLoader, { onProgress });
     return variant.info;
   },

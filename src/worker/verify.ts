@@ -19,7 +19,7 @@ const api: VerifyApi = {
     onProgress,
   ) {
     const folder = written.kind === 'zip' ? await openZip(written.blob) : await folderOf(written);
-    const opened = await openModel(await folderOf(source.folder), source.graph);
+    const opened = await openModel(await folderOf(source.folder), source.graph, source.isFloats);
     const engine =
       device.kind === 'webgpu'
         ? await openWebgpu(browserLoader, { subgroups: device.subgroups })

@@ -4,12 +4,21 @@ import { toReport } from '../../errors.ts';
 import { exportManifest } from '../../model/export/manifest.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
 import type { Engine } from '../../runtime/device/engine.ts';
+import type { ScoreSession } from '../../runtime/score/session.ts';
 import { VERSION } from '../../version.ts';
 import { openSession } from '../open.ts';
 import type { RunValues } from '../sharedOptions.ts';
 import { blocksOf, type CorpusEntry, mustOpen } from './entries.ts';
 import { checkSublayerExports, checkUnits } from './sublayers.ts';
-import { type CorpusGolden, compareNll, type Findings, nllTolerance } from './types.ts';
+import {
+  type CorpusGolden,
+  compareNll,
+  type Findings,
+  floatGolden,
+  NLL_TOLERANCE,
+  nllField,
+  nllTolerance,
+} from './types.ts';
 
 /** @param coarser classes may be joined: the list took scalar constants for structure */
 export function checkStructure(
@@ -91,30 +100,43 @@ export async function checkScores(
   const { session, engine, notes } = await openSession(opened, values);
   found.notes.push(...notes);
   try {
-    const curve = await session.score(golden.windows, undefined, () => {});
     const tolerance = nllTolerance(entry.dtype, golden);
-    let worst = Math.abs(curve.baseline.nll - golden.baseline.nll);
-    for (const want of golden.blocks) {
-      const have = curve.blocks[want.index];
-      if (!have || (want.refused !== undefined) !== (have.refused !== undefined)) {
-        const refusal = `refused (${have?.refused ?? 'missing'})`;
-        found.misses.push(
-          `block ${want.index}: ${want.refused ? 'scored although removal is refused' : refusal}`,
-        );
-      } else if (want.nll !== undefined) worst = Math.max(worst, Math.abs(have.nll - want.nll));
-    }
-    compareNll(found, 'NLL', worst, tolerance);
-    for (const { removed, refused, nll } of golden.pruned) {
-      if (nll === undefined || refused !== undefined) continue;
-      const plan = await session.plan(removed).catch((error: unknown) => toReport(error));
-      if ('code' in plan) found.misses.push(`plan [${removed}]: ${plan.message}`);
-      else compareNll(found, `NLL of plan [${removed}]`, Math.abs(plan.nll - nll), tolerance);
-    }
+    const floats = floatGolden(golden);
+    if (floats) await compareCurve(session, floats, NLL_TOLERANCE, found);
+    await compareCurve(session, golden, tolerance, found);
     await checkUnits(opened, session, golden, tolerance, found);
     await checkSublayerExports(opened, session, golden, engine, found);
   } finally {
     await session.dispose();
     await engine.dispose();
+  }
+}
+
+/** The leave-one-out curve and the plans of a golden. */
+async function compareCurve(
+  session: ScoreSession,
+  golden: CorpusGolden,
+  tolerance: number,
+  found: Findings,
+): Promise<void> {
+  const curve = await session.score(golden.windows, undefined, () => {});
+  let worst = Math.abs(curve.baseline.nll - (golden.baseline?.nll ?? Number.NaN));
+  for (const want of golden.blocks ?? []) {
+    const have = curve.blocks[want.index];
+    if (!have || (want.refused !== undefined) !== (have.refused !== undefined)) {
+      const refusal = `refused (${have?.refused ?? 'missing'})`;
+      found.misses.push(
+        `block ${want.index}: ${want.refused ? 'scored although removal is refused' : refusal}`,
+      );
+    } else if (want.nll !== undefined) worst = Math.max(worst, Math.abs(have.nll - want.nll));
+  }
+  const field = nllField(golden);
+  compareNll(found, 'NLL', worst, tolerance, field);
+  for (const { removed, refused, nll } of golden.pruned) {
+    if (nll === undefined || refused !== undefined) continue;
+    const plan = await session.plan(removed).catch((error: unknown) => toReport(error));
+    if ('code' in plan) found.misses.push(`plan [${removed}]: ${plan.message}`);
+    else compareNll(found, `NLL of plan [${removed}]`, Math.abs(plan.nll - nll), tolerance, field);
   }
 }
 

@@ -11,14 +11,7 @@ import { nodeLoader } from '../../runtime/device/ort.node.ts';
 import { openWasm } from '../../runtime/device/wasmEngine.ts';
 import { fixturePath } from '../../testing/fixtures.ts';
 import { checkLegalRemovals, checkStructure } from './check.ts';
-import {
-  type CorpusEntry,
-  graphOf,
-  hasNoKernel,
-  mustOpen,
-  readCorpus,
-  skippedKind,
-} from './entries.ts';
+import { type CorpusEntry, graphOf, hasNoKernel, mustOpen, readCorpus } from './entries.ts';
 import { configSection, same } from './pruned.ts';
 import { noFindings } from './types.ts';
 import { checkAgainstWholeGraphs, checkNoKernel, testWindows } from './unlisted.ts';
@@ -46,9 +39,6 @@ describe('lists', () => {
   });
 
   it('say what a row is', () => {
-    expect(
-      ['merged', 'split', 'safetensors', 'gguf'].map((kind) => skippedKind(entry({ kind }))),
-    ).toEqual([null, null, 'safetensors', 'gguf']);
     expect(mustOpen(entry({ supported: false }))).toBe(false);
     expect(mustOpen(entry({ expected: { opens: true } }))).toBe(true);
     expect(hasNoKernel(entry({ notes: ['x', 'no onnxruntime CPU kernel: only structure'] }))).toBe(

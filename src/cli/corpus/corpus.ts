@@ -4,6 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EspalierError, toReport } from '../../errors.ts';
+import { isTensorFiles } from '../../model/graphs/tensorChoices.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
 import { type CountingFolder, nodeFolder } from '../../node/folder.ts';
 import type { Engine } from '../../runtime/device/engine.ts';
@@ -15,15 +16,9 @@ import type { Options, Values } from '../options.ts';
 import { checkJsonTarget, note, status, statusDone, writeJson } from '../output.ts';
 import { COMMON_OPTIONS, RUN_OPTIONS, type RunValues } from '../sharedOptions.ts';
 import { checkLegalRemovals, checkScores, checkStructure } from './check.ts';
-import {
-  type CorpusEntry,
-  graphOf,
-  hasNoKernel,
-  mustOpen,
-  readCorpus,
-  skippedKind,
-} from './entries.ts';
+import { type CorpusEntry, graphOf, hasNoKernel, mustOpen, readCorpus } from './entries.ts';
 import { checkPruned } from './pruned.ts';
+import { checkTensors } from './tensors.ts';
 import { type CorpusGolden, type Findings, noFindings } from './types.ts';
 import { checkAgainstWholeGraphs, checkNoKernel } from './unlisted.ts';
 
@@ -33,6 +28,7 @@ export interface CorpusRow {
   opened: boolean;
   refusal?: string;
   maxNllDiff: number | null;
+  maxRoundedNllDiff: number | null;
   maxUnitDiff: number | null;
   maxLogitDiff: number | null;
   greedyEqual: boolean | null;
@@ -41,12 +37,6 @@ export interface CorpusRow {
   ok: boolean;
   /** Misses, or what could not be compared. */
   why?: string;
-}
-
-/** A row that is not checked: the kind of folder, which this reader does not open. */
-interface SkippedRow {
-  folder: string;
-  kind: string;
 }
 
 const OPTIONS = {
@@ -66,7 +56,7 @@ export const corpus = defineCommand({
   about:
     'For work on Espalier itself: opens, scores, prunes and checks every folder that ' +
     'corpus.json, corpus2.json or corpus3.json lists; a row each, exit code 1 on any miss. ' +
-    'Folders of safetensors and GGUF files are named as skipped.',
+    'What tensor files are pruned to is held against the tensors of the golden one by one.',
   argument: { value: 'dir', help: 'the folder that holds the list' },
   options: OPTIONS,
   examples: [
@@ -83,15 +73,9 @@ async function run(root: string, values: Values<typeof OPTIONS>): Promise<number
   if (unknown !== undefined)
     throw new UsageError(`--only names "${unknown}", which is not in ${list}.`);
   const chosen = all.filter((entry) => !only || only.includes(entry.folder));
-  const skipped: SkippedRow[] = chosen.flatMap((entry) => {
-    const kind = skippedKind(entry);
-    return kind === null ? [] : [{ folder: entry.folder, kind }];
-  });
-  const entries = chosen
-    .filter((entry) => skippedKind(entry) === null)
-    .map((entry) =>
-      values.model === undefined ? entry : { ...entry, file: graphPath(values.model) },
-    );
+  const entries = chosen.map((entry) =>
+    values.model === undefined ? entry : { ...entry, file: graphPath(values.model) },
+  );
   const engine = await openEngine(values);
   const rows: CorpusRow[] = [];
   for (const [k, entry] of entries.entries()) {
@@ -103,21 +87,18 @@ async function run(root: string, values: Values<typeof OPTIONS>): Promise<number
   const good = rows.filter((row) => row.ok).length;
   const failed = rows.length - good;
   const device = { kind: engine.kind, name: engine.name, runtime: runtimeOf(engine) };
-  const without = skipped.length > 0 ? { skipped } : {};
-  writeJson(values.json, { rows, ok: good, failed, device, ...without });
+  writeJson(values.json, { rows, ok: good, failed, device });
   noteDevice(device.name, device.runtime);
   for (const row of rows.filter((r) => !r.ok)) note(`${row.folder}: ${row.why}`);
-  for (const { folder, kind } of skipped) note(`${folder}: skipped (${kind})`);
   if (entries.length === 0)
     throw new EspalierError(
       'bad-input',
       'No folder of the corpus was checked.',
       `Look at ${list} and --only.`,
     );
-  const checked = rows.length + skipped.length;
-  if (!only && checked !== all.length)
-    note(`${list} has ${all.length} entries, ${checked} were checked.`);
-  return failed > 0 || (!only && checked !== all.length) ? 1 : 0;
+  if (!only && rows.length !== all.length)
+    note(`${list} has ${all.length} entries, ${rows.length} were checked.`);
+  return failed > 0 || (!only && rows.length !== all.length) ? 1 : 0;
 }
 
 async function checkFolder(
@@ -136,7 +117,9 @@ async function checkFolder(
   try {
     folder = await nodeFolder(join(root, entry.folder));
     const graph = graphOf(entry);
-    there = folder.files.some(({ path }) => (graph ? path === graph : path.endsWith('.onnx')));
+    there = folder.files.some(({ path }) =>
+      graph ? path === graph : path.endsWith('.onnx') || isTensorFiles(path),
+    );
     const model = await openModel(folder, graph);
     opened = true;
     const path = join(goldens, `${entry.folder}.json`);
@@ -188,6 +171,7 @@ async function checkOpened(
   } else if (golden) {
     await checkScores(model, entry, golden, values, engine, found);
     await checkPruned(model, entry, golden, engine, found);
+    await checkTensors(model, golden, found);
   } else if (mustOpen(entry)) found.misses.push(`there is no golden ${entry.folder}.json`);
   else await checkAgainstWholeGraphs(model, entry.dtype, values, found);
 }

@@ -35,9 +35,6 @@ export interface Corpus {
   entries: CorpusEntry[];
 }
 
-/** Kinds of folders that hold no graph; they come with another reader. */
-const WITHOUT_GRAPH = ['safetensors', 'gguf'];
-
 /** Notes of a row for which no device of the goldens had the kernels. */
 const NO_KERNEL = /no onnxruntime CPU kernel|kernels for CUDA only/;
 
@@ -61,11 +58,6 @@ export function readCorpus(root: string): Corpus {
       String(error),
     );
   }
-}
-
-/** Why a row is left out, as the name of its kind, or null. */
-export function skippedKind({ kind }: CorpusEntry): string | null {
-  return kind !== undefined && WITHOUT_GRAPH.includes(kind) ? kind : null;
 }
 
 /** Whether the row must open and be pruned. */

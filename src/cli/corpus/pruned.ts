@@ -17,7 +17,10 @@ import {
   type CorpusGolden,
   compareNll,
   type Findings,
+  floatGolden,
   logitTolerance,
+  NLL_TOLERANCE,
+  nllField,
   nllTolerance,
   type PrunedGolden,
 } from './types.ts';
@@ -74,13 +77,27 @@ function checkConfig(
   found: Findings,
 ): void {
   const { config, genai } = pruned.config.raw;
-  const have = configSection(golden.configFile, config, genai);
+  const have =
+    golden.configFile === 'GGUF metadata'
+      ? metadataOf(pruned)
+      : configSection(golden.configFile, config, genai);
   for (const [key, value] of Object.entries(want.config))
     if (!same(have?.[key], value))
       found.misses.push(
         `${label}: ${golden.configFile} has ${key} = ${JSON.stringify(have?.[key])}, ` +
           `expected ${JSON.stringify(value)}`,
       );
+}
+
+/** Keys and values of a GGUF file as plain JSON; null for another format. */
+export function metadataOf({ tensorSource }: OpenedModel): Record<string, unknown> | null {
+  if (tensorSource?.files.format !== 'gguf') return null;
+  return Object.fromEntries(
+    [...tensorSource.files.metadata].map(([key, { value }]) => [
+      key,
+      typeof value === 'bigint' ? Number(value) : value,
+    ]),
+  );
 }
 
 /**
@@ -142,7 +159,11 @@ async function compareRun(
     if (want.nll !== undefined && rows > 1) {
       const nll = await meanNll(runner, golden.windows);
       const most = nllTolerance(entry.dtype, golden);
-      compareNll(found, `${label}: NLL of the whole graph`, Math.abs(nll - want.nll), most);
+      const what = `${label}: NLL of the whole graph`;
+      compareNll(found, what, Math.abs(nll - want.nll), most, nllField(golden));
+      const float = floatGolden(golden)?.pruned.find((one) => same(one.removed, want.removed));
+      if (float?.nll !== undefined)
+        compareNll(found, what, Math.abs(nll - float.nll), NLL_TOLERANCE);
     }
     await compareGreedy(pruned, runner, want, tolerance, label, found);
     found.prunedChecked += 1;

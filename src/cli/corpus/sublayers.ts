@@ -71,7 +71,10 @@ export async function checkSublayerExports(
     const removed = [sublayerUnit(middle, sublayer)];
     const label = `removed [${removed}]`;
     try {
-      const manifest = await exportManifest(opened, removed, { app: VERSION });
+      const manifest = await exportManifest(opened, removed, {
+        app: VERSION,
+        format: 'onnx',
+      });
       const nll = session ? await session.nllPerToken(removed, window) : null;
       const expected = {
         window,

@@ -199,7 +199,7 @@ those differences are worth where that is more: blocks that bend strongly have n
 *prunes*: the export without one block opens again. *verified*: that export passed the studio's own
 verification on the unchanged ONNX Runtime. Models are tiny (4 to 6 blocks) in the exporters' own
 form; what WebGPU does is checked by the end-to-end tests, not here. Folders with an asterisk are
-not in the repository (\`npx tsx scripts/support.ts <corpus folder> <golden folder> ...\` adds them);
+from other lists (\`npx tsx scripts/support.ts <corpus folder> <golden folder> ...\` adds them);
 their limits are those of the \`corpus\` command.
 `;
 

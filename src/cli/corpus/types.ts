@@ -34,11 +34,29 @@ export interface CorpusGolden {
   configFile: string;
   nllTol: number;
   logitTol: number;
+  /**
+   * Of GGUF files, whose other numbers are llama.cpp's, which rounds activations: what float
+   * activations give with the same weights. Mean NLL intact, without each block, and without blocks
+   * 1 and 3.
+   */
+  nllFloat?: { baseline: { nll: number }; blocks: number[]; 'without 1 and 3': number };
+  /** The tensors of the folder that transformers saves without `removed`, by name. */
+  prunedFolder?: PrunedTensors & { configChanges: Record<string, unknown> };
+  /** The same of a GGUF file, with the metadata that changed. */
+  prunedFile?: PrunedTensors & { metadata: Record<string, unknown> };
+}
+
+interface PrunedTensors {
+  removed: Unit[];
+  /** dtype of safetensors, type of GGUF; SHA-256 of the bytes. */
+  tensors: Record<string, { dtype?: string; type?: string; shape: number[]; sha256: string }>;
 }
 
 /** What one folder gave. Differences are null where nothing could be compared. */
 export interface Findings {
   maxNllDiff: number | null;
+  /** The same against llama.cpp, whose kernels round activations; null for other goldens. */
+  maxRoundedNllDiff: number | null;
   /** The same without single sublayers. */
   maxUnitDiff: number | null;
   maxLogitDiff: number | null;
@@ -56,6 +74,7 @@ export interface Findings {
 export function noFindings(): Findings {
   return {
     maxNllDiff: null,
+    maxRoundedNllDiff: null,
     maxUnitDiff: null,
     maxLogitDiff: null,
     greedyEqual: null,
@@ -66,9 +85,33 @@ export function noFindings(): Findings {
   };
 }
 
+/** The golden with the numbers of float activations; null where it has no others. */
+export function floatGolden(golden: CorpusGolden): CorpusGolden | null {
+  const { nllFloat, ...rest } = golden;
+  if (!nllFloat) return null;
+  return {
+    ...rest,
+    baseline: nllFloat.baseline,
+    blocks: nllFloat.blocks.map((nll, index) => ({ index, nll })),
+    pruned: golden.pruned.flatMap((pruned) =>
+      pruned.removed.join() === '1,3' ? [{ ...pruned, nll: nllFloat['without 1 and 3'] }] : [],
+    ),
+  };
+}
+
+/** Which largest difference a golden counts to. */
+export const nllField = ({ nllFloat }: CorpusGolden): 'maxNllDiff' | 'maxRoundedNllDiff' =>
+  nllFloat ? 'maxRoundedNllDiff' : 'maxNllDiff';
+
 /** Widens the largest difference of an NLL, and says so where it is beyond `most`. */
-export function compareNll(found: Findings, what: string, difference: number, most: number): void {
-  found.maxNllDiff = Math.max(found.maxNllDiff ?? 0, difference);
+export function compareNll(
+  found: Findings,
+  what: string,
+  difference: number,
+  most: number,
+  field: ReturnType<typeof nllField> = 'maxNllDiff',
+): void {
+  found[field] = Math.max(found[field] ?? 0, difference);
   if (!(difference <= most))
     found.misses.push(`${what} differs by ${difference.toExponential(1)} (at most ${most})`);
 }
@@ -77,7 +120,7 @@ export function compareNll(found: Findings, what: string, difference: number, mo
  * float32 tolerances of the project; other types take the golden's own, which is twice the spread
  * of independent CPU computations.
  */
-const NLL_TOLERANCE = 1e-4;
+export const NLL_TOLERANCE = 1e-4;
 const LOGIT_TOLERANCE = 1e-3;
 
 export const nllTolerance = (dtype: string, { nllTol }: Pick<CorpusGolden, 'nllTol'>): number =>

@@ -19,6 +19,7 @@ import { blocksLeft, type Unit } from '../../units.ts';
 import { UsageError } from '../args.ts';
 import { defineCommand } from '../command.ts';
 import { noteDevice } from '../device.ts';
+import { concluded, printChecks, writeExport } from '../export/write.ts';
 import { untilInterrupted } from '../interrupt.ts';
 import { checkPlan, openForCommand, openSession, withFolder } from '../open.ts';
 import type { Options, Values } from '../options.ts';
@@ -34,12 +35,12 @@ import {
   BUDGET_OPTIONS,
   COMMON_OPTIONS,
   FOLDER,
+  FORMAT_OPTIONS,
   PLAN_OPTIONS,
   RUN_OPTIONS,
 } from '../sharedOptions.ts';
-import { precisionsOf, quantisedAmong, STEP_OPTIONS } from '../steps.ts';
+import { precisionsOf, quantisedAmong, requireFormat, STEP_OPTIONS } from '../steps.ts';
 import { readTextFile } from '../texts.ts';
-import { concluded, printChecks, writeExport } from '../write.ts';
 import { HEAL_OPTIONS, heldOutOf, methodsOf, settingsOf } from './options.ts';
 import { formLines, linesOf, reportOf } from './report.ts';
 
@@ -77,6 +78,7 @@ const OPTIONS = {
     help: 'folder to write the adapters of LoRA to, as PEFT reads them',
   },
   ...STEP_OPTIONS,
+  ...FORMAT_OPTIONS,
   ...RENAMED_QUANTISE_OPTIONS,
   ...RUN_OPTIONS,
   ...BUDGET_OPTIONS,
@@ -133,9 +135,10 @@ async function run(
   requireApart(targets);
   for (const target of targets) await requireFree(target);
   return withFolder(path, async (folder) => {
-    const opened = await openForCommand(folder, values.model);
+    const opened = await openForCommand(folder, values.model, precisions);
     checkPlan(opened, removed);
     const settings = settingsOf(values, given, { params: opened.summary.params, rows });
+    if (out !== undefined) requireFormat(opened, removed, precisions, values.format, values.kit);
     requirePrecisions(opened, precisions, asked);
     if (values.adapter !== undefined) requireAdapter(opened, removed);
     const { session, engine, notes } = await openSession(opened, values);
@@ -180,7 +183,19 @@ async function run(
     const written =
       out === undefined
         ? null
-        : await writeExport({ opened, removed, steps, also, others: [], out }, values);
+        : await writeExport(
+            {
+              opened,
+              removed,
+              steps,
+              also,
+              others: [],
+              format: values.format,
+              kit: values.kit,
+              out,
+            },
+            values,
+          );
     if (json !== undefined || !written)
       writeJson(json, {
         ...reportOf(result, settings, runtime, written, forms),

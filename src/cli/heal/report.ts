@@ -7,8 +7,8 @@ import { changesByWeight } from '../../model/healing/storedWeights.ts';
 import type { TextForms } from '../../runtime/heal/outcome/forms.ts';
 import { recordedSettings } from '../../runtime/heal/outcome/outcome.ts';
 import { formatUnits } from '../../units.ts';
+import type { Written } from '../export/write.ts';
 import { megabytes } from '../output.ts';
-import type { Written } from '../write.ts';
 
 const SETS: Readonly<Record<HealedMeasure['set'], string>> = {
   fit: 'sample of the text',

@@ -2,14 +2,13 @@
 // quantisation gets one, and the steps of all of them.
 
 import type { QuantiseEvent, QuantiseResult } from '../../contract/quantise.ts';
-import { exportedGraph } from '../../model/export/names.ts';
+import { exportedGraph, graphWithin } from '../../model/export/names.ts';
 import { requireApart } from '../../model/export/several.ts';
 import type { StepChoice } from '../../model/export/steps.ts';
 import { loaderOf } from '../../model/export/usage.ts';
 import type { HealedQuantised } from '../../model/healing/healedGraph.ts';
 import type { Healing } from '../../model/healing/healing.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
-import { withinTop } from '../../model/open/root.ts';
 import type {
   MixedChoice,
   Quantisation,
@@ -17,7 +16,7 @@ import type {
 } from '../../model/quantise/quantisation.ts';
 import { runtimeOf } from '../../runtime/device/ort.ts';
 import type { NamedText } from '../../runtime/quantise/job.ts';
-import { bytesWritten } from '../../runtime/quantise/jobBytes.ts';
+import { bytesOfSource } from '../../runtime/quantise/jobBytes.ts';
 import { quantise } from '../../runtime/quantise/quantise.ts';
 import type { ScoreSession } from '../../runtime/score/session.ts';
 import { formatUnits, type Unit } from '../../units.ts';
@@ -161,8 +160,8 @@ export function requirePrecisions(
   });
   for (const steps of all) requireSteps(opened, steps);
   const { root, graphPath } = opened;
-  const kind = loaderOf((path) => root.folder.open(path) !== null);
-  const graph = withinTop(root, graphPath);
+  const graph = graphWithin(opened, graphPath);
+  const kind = loaderOf((path) => root.folder.open(path) !== null, graph);
   requireApart(all, (steps) => exportedGraph(graph, steps, kind === 'genai'), kind, others);
 }
 
@@ -179,9 +178,9 @@ async function sizesInWords(
   results: readonly QuantiseResult[],
 ): Promise<string> {
   const sizes = [
-    `${megabytes(await bytesWritten(opened, [], []))} as the source stores them`,
+    `${megabytes(await bytesOfSource(opened, []))} as the source stores them`,
     ...(removed.length > 0
-      ? [`${megabytes(await bytesWritten(opened, removed, []))} without ${formatUnits(removed)}`]
+      ? [`${megabytes(await bytesOfSource(opened, removed))} without ${formatUnits(removed)}`]
       : []),
     ...results.map(({ bytes, dtype }) => `${megabytes(bytes)} as ${dtype}`),
   ];

@@ -14,7 +14,7 @@ import {
   samplePath,
 } from '../../testing/fixtures.ts';
 import { UsageError } from '../args.ts';
-import { prune } from '../export.ts';
+import { prune } from '../export/prune.ts';
 import { heal } from '../heal/heal.ts';
 import { run } from '../run.ts';
 import { type QuantiseReport, quantise } from './quantise.ts';

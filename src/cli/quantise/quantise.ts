@@ -2,11 +2,12 @@
 // written; JSON, with the numbers in words on standard error.
 
 import { requireFree } from '../../node/writeFolder.ts';
-import { bytesWritten } from '../../runtime/quantise/jobBytes.ts';
+import { bytesOfSource } from '../../runtime/quantise/jobBytes.ts';
 import { blocksLeft, type Unit } from '../../units.ts';
 import { UsageError } from '../args.ts';
 import { defineCommand } from '../command.ts';
 import { noteDevice } from '../device.ts';
+import { concluded, printChecks, type Written, writeExport } from '../export/write.ts';
 import { checkPlan, openForCommand, withFolder } from '../open.ts';
 import type { Options, Values } from '../options.ts';
 import { checkJsonTarget, writeJson } from '../output.ts';
@@ -18,7 +19,6 @@ import {
   RUN_OPTIONS,
 } from '../sharedOptions.ts';
 import { type Precision, precisionsOf, quantisedAmong, STEP_OPTIONS } from '../steps.ts';
-import { concluded, printChecks, type Written, writeExport } from '../write.ts';
 import { quantisePrecisions, requirePrecisions } from './lastStep.ts';
 import {
   checkQuantiseOptions,
@@ -88,7 +88,7 @@ async function run(
   checkJsonTarget(json);
   if (out !== undefined) await requireFree(out);
   return withFolder(path, async (folder) => {
-    const opened = await openForCommand(folder, values.model);
+    const opened = await openForCommand(folder, values.model, precisions);
     checkPlan(opened, removed);
     requirePrecisions(opened, precisions, asked);
     const { steps, results, ran } = await quantisePrecisions(
@@ -105,7 +105,7 @@ async function run(
     const report: QuantiseReport = {
       removed,
       dtypes: precisions,
-      sourceBytes: await bytesWritten(opened, [], []),
+      sourceBytes: await bytesOfSource(opened, []),
       results: results.map(quantiseReport),
       runtime: ran?.runtime ?? '',
       ...(written ? { written } : {}),

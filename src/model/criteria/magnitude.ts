@@ -2,8 +2,9 @@
 // chunks.
 
 import { EspalierError, throwIfCancelled } from '../../errors.ts';
-import { elementCount, isRange, type Tensor } from '../../onnx/graph.ts';
-import type { ByteRange, ByteSource, Folder } from '../../onnx/source.ts';
+import { BytesReader, rangesOf, storedLength } from '../../onnx/bytes.ts';
+import { elementCount, type Tensor } from '../../onnx/graph.ts';
+import type { ByteRange, ByteSource, DerivedRange, Folder } from '../../onnx/source.ts';
 import type { OpenedModel } from '../open/open.ts';
 import { type CountedTensor, countedTensors } from './linear.ts';
 import { type Quantised, SMALL_INTEGERS } from './linearQuantised.ts';
@@ -34,16 +35,18 @@ export interface MagnitudeOptions {
   onBytes?: ((done: number, total: number) => void) | undefined;
 }
 
-/** A byte range to read and the function that takes its bytes. */
+/** Bytes to read, in a file or computed, and the function that takes them. */
 interface Read {
-  range: ByteRange;
+  range: Stretch;
+  /** Of the files, that it takes to read it. */
+  bytes: number;
   take(bytes: Uint8Array<ArrayBuffer>): void;
 }
 
 /**
  * L1 (sum of absolute values) and L2 (sum of squares, not its root) of each block. Quantised values
  * count as scale x (integer - zero point) without rounding; sums are float64. Every byte is read
- * once; memory holds four reads, and the scales and zero points of one matrix.
+ * once, blocks of GGUF twice; memory holds four reads, and the scales and zero points of one matrix.
  * @throws EspalierError `cancelled`; `missing-file`; `corrupt-file`; `unsupported-op` for an
  *   unknown quantisation.
  * @source Kim et al., Shortened LLaMA (2024), section 3.1 (Mag); docs/numerics.md
@@ -131,19 +134,22 @@ function zerosOf(
   return unpackIntegers(bytes, bits, signed, zeroRow, count);
 }
 
+type Stretch = ByteRange | DerivedRange;
+
 /** The reads of a tensor, each at most READ_BYTES long. */
 function chunks(
-  { name, data }: Tensor,
+  { data }: Tensor,
   take: (bytes: Uint8Array<ArrayBuffer>, last: boolean) => void,
 ): Read[] {
-  if (data instanceof Uint8Array) return [{ range: INLINE, take: () => take(data.slice(), true) }];
-  if (!isRange(data)) throw new EspalierError('bug', `${name} is not in a file.`);
+  if (data instanceof Uint8Array)
+    return [{ range: INLINE, bytes: 0, take: () => take(data.slice(), true) }];
   const out: Read[] = [];
   for (let from = 0; from < data.length; from += READ_BYTES) {
     const length = Math.min(READ_BYTES, data.length - from);
     const last = from + length === data.length;
     out.push({
-      range: { file: data.file, offset: data.offset + from, length },
+      range: { ...data, offset: data.offset + from, length },
+      bytes: Math.round((storedLength(data) * length) / data.length),
       take: (bytes) => take(bytes, last),
     });
   }
@@ -168,9 +174,10 @@ function inOneArray(tensor: Tensor, take: (bytes: Uint8Array<ArrayBuffer>) => vo
 /** The empty read of a tensor whose bytes are in memory already. */
 const INLINE: ByteRange = { file: '', offset: 0, length: 0 };
 
+/** In the order in which the files have what the values come from. */
 function inFileOrder(a: Tensor, b: Tensor): number {
-  const x = isRange(a.data) ? a.data : INLINE;
-  const y = isRange(b.data) ? b.data : INLINE;
+  const [x = INLINE] = rangesOf(a.data);
+  const [y = INLINE] = rangesOf(b.data);
   if (x.file !== y.file) return x.file < y.file ? -1 : 1;
   return x.offset - y.offset;
 }
@@ -183,12 +190,13 @@ async function readInOrder(
   reads: readonly Read[],
   { signal, onBytes }: MagnitudeOptions,
 ): Promise<number> {
+  const reader = new BytesReader(folder);
   const batches = merged(reads);
-  const total = batches.reduce((sum, { range }) => sum + range.length, 0);
+  const total = batches.reduce((sum, { bytes }) => sum + bytes, 0);
   const buffers: Uint8Array<ArrayBuffer>[] = [];
   let done = 0;
   const pending = batches.slice(0, AHEAD).map((_, at) => start(at));
-  for (const [at, { range, parts }] of batches.entries()) {
+  for (const [at, { range, bytes: length, parts }] of batches.entries()) {
     throwIfCancelled(signal);
     const bytes = (await pending.shift()) ?? new Uint8Array();
     pending.push(start(at + AHEAD));
@@ -197,7 +205,7 @@ async function readInOrder(
       part.take(range === INLINE ? bytes : bytes.subarray(from, from + part.range.length));
     }
     if (range.length === 0) continue;
-    done += range.length;
+    done += length;
     onBytes?.(done, total);
   }
   return done;
@@ -205,19 +213,26 @@ async function readInOrder(
   function start(at: number): Promise<Uint8Array<ArrayBuffer>> {
     const range = batches[at]?.range;
     if (!range || range.length === 0) return Promise.resolve(new Uint8Array());
-    const source = folder.open(range.file);
-    const read = source
-      ? intoBuffer(source, range, buffers, at)
-      : Promise.reject(
-          new EspalierError(
-            'missing-file',
-            `The folder has no file ${range.file}, which holds weights.`,
-            'Add the file and open the folder again.',
-          ),
-        );
+    const read = opened(range, (source, offset) =>
+      intoBuffer(source, { offset, length: range.length }, buffers, at),
+    );
     // After an error elsewhere nobody awaits this read; its own failure must not go unhandled.
     read.catch(() => {});
     return read;
+  }
+
+  async function opened(
+    range: Stretch,
+    read: (source: ByteSource, offset: number) => Promise<Uint8Array<ArrayBuffer>>,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    if ('from' in range) return read(reader.open(range), 0);
+    const source = folder.open(range.file);
+    if (source) return read(source, range.offset);
+    throw new EspalierError(
+      'missing-file',
+      `The folder has no file ${range.file}, which holds weights.`,
+      'Add the file and open the folder again.',
+    );
   }
 }
 
@@ -227,7 +242,7 @@ async function readInOrder(
  */
 async function intoBuffer(
   source: ByteSource,
-  { offset, length }: ByteRange,
+  { offset, length }: { offset: number; length: number },
   buffers: Uint8Array<ArrayBuffer>[],
   turn: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
@@ -240,23 +255,36 @@ async function intoBuffer(
   return bytes;
 }
 
-/** Merges neighbouring reads. */
-function merged(reads: readonly Read[]): { range: ByteRange; parts: Read[] }[] {
-  const out: { range: ByteRange; parts: Read[] }[] = [];
+/** Reads that are made in one. */
+interface Batch {
+  range: Stretch;
+  bytes: number;
+  parts: Read[];
+}
+
+/** Merges neighbouring reads of a file. */
+function merged(reads: readonly Read[]): Batch[] {
+  const out: Batch[] = [];
   for (const read of reads) {
-    const { file, offset, length } = read.range;
     const last = out.at(-1);
+    if ('from' in read.range) {
+      out.push({ range: read.range, bytes: read.bytes, parts: [read] });
+      continue;
+    }
+    const { file, offset, length } = read.range;
     const end = last ? last.range.offset + last.range.length : 0;
     const joins =
       last &&
+      'file' in last.range &&
       last.range.file === file &&
       offset >= end &&
       offset - end <= GAP_BYTES &&
       offset + length - last.range.offset <= READ_BYTES;
     if (joins) {
       last.range = { file, offset: last.range.offset, length: offset + length - last.range.offset };
+      last.bytes = last.range.length;
       last.parts.push(read);
-    } else out.push({ range: read.range, parts: [read] });
+    } else out.push({ range: read.range, bytes: read.bytes, parts: [read] });
   }
   return out;
 }

@@ -8,7 +8,6 @@ import { healedGraph } from '../healing/healedGraph.ts';
 import { blockOfValues, healedStructure } from '../healing/healedStructure.ts';
 import { changesOfCopy } from '../healing/sameWeights.ts';
 import { changesByWeight } from '../healing/storedWeights.ts';
-import { isGenai, type ModelRoot } from '../open/root.ts';
 import { quantisationPlan } from '../quantise/plan.ts';
 import { quantisedModel } from '../quantise/quantisedGraph.ts';
 import type { Removal } from '../structure/removal.ts';
@@ -26,7 +25,7 @@ interface StepContext {
   named: Structure;
   /** What the removal comes to. */
   removal: Removal;
-  /** The folder is one of ONNX Runtime GenAI. */
+  /** The folder is one that ONNX Runtime GenAI alone loads. */
   genai: boolean;
 }
 
@@ -88,19 +87,19 @@ export function baseOf(
 
 /**
  * The model that an export writes: the source's after all steps.
- * @param source `named`: the decoder whose weights a healing names, where that is another copy
+ * @param source `genai`: only ONNX Runtime GenAI loads it; `named`: the decoder whose weights a
+ *   healing names, where that is another copy
  * @throws EspalierError as `Apply`
  */
 export function exportedModel(
   {
     structure,
-    root,
+    genai,
     named = structure,
-  }: { structure: Structure; root: Pick<ModelRoot, 'folder'>; named?: Structure },
+  }: { structure: Structure; genai: boolean; named?: Structure },
   removal: Removal,
   steps: readonly StepChoice[],
 ): Model {
-  const genai = isGenai(root);
   const context = { steps, structure, named, removal, genai };
   const apply = (model: Model, choice: StepChoice): Model =>
     (APPLY[choice.step] as Apply<StepId>)(model, choice, context);

@@ -20,7 +20,7 @@ export function leftOutGraphs(leftOut: readonly string[]): string[] {
 }
 
 /** What transformers.js takes each of several graphs for. */
-export function precisions(paths: readonly string[]): { components?: Record<string, string> } {
+export function dtypesOf(paths: readonly string[]): { components?: Record<string, string> } {
   if (paths.length < 2) return {};
   const sessions = paths.map(sessionOf);
   return { components: Object.fromEntries(sessions.map(({ name, dtype }) => [name, dtype])) };

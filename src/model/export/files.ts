@@ -17,6 +17,10 @@ const FOREIGN = [
   /\.(safetensors|pt|pth|ckpt|h5|msgpack|gguf|ggml|tflite|mlmodel|npz)$/i,
   /(^|\/)(pytorch|tf|flax|adapter|openvino|diffusion|rust)?_?model[^/]*\.(bin|data)$/i,
   /(^|\/)consolidated[^/]*$/i,
+  // What says where they are: without them Transformers would look for them, or for the model that
+  // an adapter belongs to.
+  /\.(safetensors|bin|h5|msgpack)\.index\.json$/i,
+  /(^|\/)adapter_config\.json$/i,
 ];
 
 /** Names of weights, of vocabularies and of much else. */

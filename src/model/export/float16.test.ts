@@ -25,8 +25,9 @@ import { fixturePath, golden, type SampleGolden, samplePath } from '../../testin
 import { blocksLeft, parseUnits, type Unit } from '../../units.ts';
 import { type OpenedModel, openModel } from '../open/open.ts';
 import { manifestFolder, manifestSource } from './folder.ts';
-import { exportManifest, type Manifest } from './manifest.ts';
+import { exportManifest } from './manifest.ts';
 import { readProvenance } from './provenance.ts';
+import type { Manifest } from './request.ts';
 import { dtypeSteps, stepsObstacle } from './steps.ts';
 
 const STEPS = dtypeSteps('fp16');

@@ -5,7 +5,7 @@ import { EspalierError } from '../../errors.ts';
 import { BytesReader, keyOf } from '../../onnx/bytes.ts';
 import type { ByteRange, ByteSource, Bytes, Folder } from '../../onnx/source.ts';
 import type { ManifestFile } from './graphFiles.ts';
-import type { Manifest } from './manifest.ts';
+import type { Manifest } from './request.ts';
 
 /** The export as a Folder, byte for byte what would be written, before anything is written. */
 export function manifestFolder(manifest: Manifest, source: Folder): Folder {

@@ -14,8 +14,9 @@ import { golden, samplePath, wholeCorpus } from '../../testing/fixtures.ts';
 import { type OpenedModel, openModel } from '../open/open.ts';
 import { otherPrecisions } from '../open/precisions.ts';
 import { manifestFolder, manifestSource } from './folder.ts';
-import { exportManifest, type Manifest } from './manifest.ts';
+import { exportManifest } from './manifest.ts';
 import { readProvenance } from './provenance.ts';
+import type { Manifest } from './request.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'espalier-manifest-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));

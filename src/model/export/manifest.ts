@@ -1,96 +1,43 @@
 // Plans an export: every file as given bytes, byte ranges of the source and derived bytes. Configs
 // and small constants are read, weights only while they are written.
 
+import { EspalierError } from '../../errors.ts';
 import { filesOf } from '../../onnx/bytes.ts';
 import type { Model } from '../../onnx/graph.ts';
-import { type Folder, openFile, readText } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
 import { isDataOf } from '../graphs/choices.ts';
 import { filesOfGraph } from '../graphs/components.ts';
-import type { ModelGraphs } from '../graphs/decoders.ts';
 import { namedFiles } from '../graphs/genai.ts';
 import { requireAlike } from '../healing/healedGraph.ts';
-import { isGenai, type ModelRoot, withinTop } from '../open/root.ts';
+import { isGenai, withinTop } from '../open/root.ts';
 import { fewBitsOf } from '../quantise/quantisedGraph.ts';
-import { MAX_CONFIG_BYTES, type ModelConfig } from '../structure/config.ts';
 import { planRemoval, type Removal } from '../structure/removal.ts';
 import { exportedModel } from './apply.ts';
-import {
-  configRemarks,
-  prunedConfigJson,
-  prunedGenaiConfig,
-  type WrittenGraphs,
-} from './config.ts';
+import { configFiles, provenanceOf, readmePath } from './beside.ts';
+import { genaiConfigJson } from './configs/genaiConfig.ts';
 import {
   architectureOf,
   cacheType,
+  dtypesOf,
   hiddenRemarks,
   leftOutGraphs,
   nameHeadSize,
-  precisions,
   retypedValues,
 } from './facts.ts';
 import { sortFiles } from './files.ts';
+import { defaultFormat, type ExportFormat, formatObstacle } from './formats.ts';
 import { copy, encode, graphFiles, type ManifestFile, splitPath, whole } from './graphFiles.ts';
 import { requireHealable } from './healed.ts';
-import { identify } from './identity.ts';
-import { exportedGraph } from './names.ts';
-import type { Provenance } from './provenance.ts';
+import { exportedGraph, graphWithin } from './names.ts';
 import { PROVENANCE_FILE, writeProvenance } from './provenance.ts';
-import type { StudyRecord } from './provenanceStudy.ts';
 import { quantisedRemarks, requireQuantisable } from './quantised.ts';
-import { exportReadme, README_MARK } from './readme.ts';
+import { exportReadme } from './readme.ts';
+import type { ExportOptions, ExportSource, Manifest } from './request.ts';
 import { precisionOf, requireApart } from './several.ts';
-import { exportSteps, quantisationOf, type StepChoice, stepRecords } from './steps.ts';
-import { genaiFolder, type Loader, loaderOf, type UsedGraphs } from './usage.ts';
-
-export interface Manifest {
-  files: ManifestFile[];
-  /** Path of the decoder graph within the export. */
-  graph: string;
-  /** The further precisions of it, each with its steps after the removal. */
-  also: { graph: string; steps: StepChoice[] }[];
-  /** What a loader needs to know. */
-  loading: UsedGraphs;
-  /** Files of the source that the export does not have: other graphs and their weights. */
-  leftOut: string[];
-  /** What else changed, as sentences: outputs that are gone, what a config cannot say. */
-  remarks: string[];
-  provenance: Provenance;
-}
-
-/** What an export needs of an opened model. */
-export interface ExportSource
-  extends Pick<ModelGraphs, 'structure' | 'decoders' | 'components' | 'whole'> {
-  folder: Folder;
-  graphPath: string;
-  root: ModelRoot;
-  config: Pick<ModelConfig, 'headSize' | 'family' | 'raw'>;
-}
-
-export interface ExportOptions {
-  /** Version of this application. */
-  app: string;
-  /** The current curve, or null. */
-  score?: Provenance['score'];
-  /** The measured plan, or null. */
-  plan?: Provenance['plan'];
-  /** Criteria, search and evaluations, where there are any. */
-  study?: StudyRecord;
-  /** Names and versions of what computed the numbers, e.g. onnxruntime-web. */
-  versions?: Record<string, string>;
-  /** What is done after the removal; nothing by default. */
-  steps?: readonly StepChoice[];
-  /** Other precisions of the same model, which lose the same units. */
-  others?: readonly ExportSource[];
-  /**
-   * Further precisions of the same graph: the steps after the removal that make each of them. What
-   * `steps` make is the one that the configs and the README name first.
-   */
-  also?: readonly (readonly StepChoice[])[];
-  /** Most bytes of one data file; tests make it small. */
-  partBytes?: number;
-}
+import { dtypeOf, exportSteps, quantisationOf, type StepChoice } from './steps.ts';
+import { tensorFilesManifest } from './tensorFiles/manifest.ts';
+import { tensorPaths } from './tensorFiles/types.ts';
+import { genaiFolder, loaderOf } from './usage.ts';
 
 /**
  * The files of the model without the units `removed`, a README among them. Zero removals give the
@@ -103,19 +50,51 @@ export async function exportManifest(
   removed: readonly Unit[],
   options: ExportOptions,
 ): Promise<Manifest> {
-  const { folder, graphPath, root, structure } = opened;
-  const removal = planRemoval(structure, removed);
+  const removal = planRemoval(opened.structure, removed);
   const steps = exportSteps(removal.units, options.steps ?? []);
   const further = (options.also ?? []).map((one) => exportSteps(removal.units, one));
-  const kind = loaderOf((path) => root.folder.open(path) !== null);
-  const others = options.others ?? [];
-  const nameOf = (one: readonly StepChoice[]): string =>
-    exportedGraph(withinTop(root, graphPath), one, kind === 'genai');
-  requireApart([steps, ...further], nameOf, kind, others.length);
+  const format = requireFormat(opened, removal.units, [steps, ...further], options);
   for (const one of [steps, ...further]) {
-    await requireHealable(opened, removal.units, one, others.length);
+    await requireHealable(opened, removal.units, one, options.others?.length ?? 0);
     await requireQuantisable(opened, removal.units, one);
   }
+  return format === 'onnx'
+    ? onnxManifest(opened, removal, [steps, ...further], options)
+    : tensorFilesManifest(opened, removal, format, steps, options);
+}
+
+/** The format of the export. @throws EspalierError `bad-input` where it cannot be written in it */
+function requireFormat(
+  { tensorSource }: ExportSource,
+  removed: readonly Unit[],
+  precisions: readonly StepChoice[][],
+  { format: asked }: ExportOptions,
+): ExportFormat {
+  const source = tensorSource?.files.format ?? null;
+  const format = asked ?? defaultFormat(source, precisions);
+  const dtypes = precisions.flatMap((steps) => dtypeOf(steps) ?? []);
+  const obstacle = formatObstacle(format, source, removed, dtypes);
+  if (obstacle) throw new EspalierError('bad-input', obstacle.message, obstacle.hint);
+  return format;
+}
+
+/** @param precisions the steps of each, removal first; the first is the one that configs name */
+async function onnxManifest(
+  opened: ExportSource,
+  removal: Removal,
+  precisions: [StepChoice[], ...StepChoice[][]],
+  options: ExportOptions,
+): Promise<Manifest> {
+  const { folder, graphPath, root, structure, tensorSource } = opened;
+  const [steps, ...further] = precisions;
+  const removed = removal.units;
+  const has = (path: string): boolean => root.folder.open(path) !== null;
+  const source = graphWithin(opened, graphPath);
+  const kind = loaderOf(has, source);
+  const others = options.others ?? [];
+  const nameOf = (one: readonly StepChoice[]): string =>
+    exportedGraph(source, one, kind === 'genai');
+  requireApart(precisions, nameOf, kind, others.length);
   const sources = [opened, ...others];
   const models = [
     ...sources.flatMap((source) => exportedFiles(source, removed, steps)),
@@ -142,21 +121,29 @@ export async function exportManifest(
   }
   for (const { path } of sources.flatMap(({ components }) => components))
     parts[splitPath(path).name] ??= [...along].filter((file) => isDataOf(file, path)).length;
-  const { files: configs, remarks: ofConfigs } = await configFiles(opened, removal, {
-    kind,
+  const told = {
     parts,
-    ...precisionOf([steps, ...further], (k) => {
+    ...precisionOf(precisions, (k) => {
       const at = k * opened.decoders.length;
       return {
         caches: cacheType(structure, removal, models[at]!.model),
-        ...precisions(
+        ...dtypesOf(
           [...models.slice(at, at + opened.decoders.length), ...opened.components].map(
             ({ path }) => path,
           ),
         ),
       };
     }),
+  };
+  const { files: configs, remarks: ofConfigs } = await configFiles(opened, removal, {
+    told: kind === 'transformers.js' ? told : null,
+    graph: kind === 'transformers.js' ? written : null,
   });
+  if (tensorSource) {
+    const caches = removal.keptLayers.length;
+    const text = await genaiConfigJson({ ...opened, folder: root.folder }, models[0]!, caches);
+    configs.push(whole('genai_config.json', encode(text)));
+  }
   const readme = await readmePath(folder, root);
   const { copied, leftOut } = await sortFiles(
     folder,
@@ -170,6 +157,7 @@ export async function exportManifest(
           ...filesOf(model).filter((file) => !along.has(file)),
         ]),
       ),
+      ...(tensorSource ? tensorPaths(tensorSource.files) : []),
       root.top + readme,
     ]),
     along,
@@ -180,7 +168,7 @@ export async function exportManifest(
     ...ofConfigs,
   ];
   const also = further.map((one) => ({ graph: nameOf(one), steps: one.slice(1) }));
-  const provenance = await provenanceOf(opened, removal, steps, also, options);
+  const provenance = await provenanceOf(opened, removal, 'onnx', steps, also, options);
   const [{ copies }, ...moreFiles] = opened.decoders;
   const first = copies[0]!;
   const loading = {
@@ -188,7 +176,7 @@ export async function exportManifest(
     components: [
       ...moreFiles.map(({ path }) => ({
         role: 'with-past',
-        path: exportedGraph(withinTop(root, path), steps, kind === 'genai'),
+        path: exportedGraph(graphWithin(opened, path), steps, kind === 'genai'),
       })),
       ...opened.components.map(({ role, path }) => ({ role, path: withinTop(root, path) })),
     ],
@@ -207,18 +195,21 @@ export async function exportManifest(
     // A graph of the source may have the name of one that is written.
     leftOut: leftOutGraphs(leftOut).filter((path) => !graphs.some((made) => made.path === path)),
     layout: kind,
-    genai: genaiFolder((path) => configs.some((file) => file.path === path), written) ?? '',
+    genai: genaiFolder((path) => configs.some((file) => file.path === path), written),
     remarks,
     retyped: retypedValues(structure, models[0]!.model),
   });
   const files = [
     ...graphs,
     ...configs,
-    ...copied.map((file) => copy(file, withinTop(root, file.path))),
+    ...copied.map((file) => {
+      const [path, made] = [withinTop(root, file.path), folder.made?.(file.path)];
+      return made ? whole(path, made) : copy(file, path);
+    }),
     whole(PROVENANCE_FILE, encode(writeProvenance(provenance))),
     whole(readme, encode(text)),
   ];
-  return { files, graph: written, also, loading, leftOut, remarks, provenance };
+  return { format: 'onnx', files, graph: written, also, loading, leftOut, remarks, provenance };
 }
 
 /** A decoder file of an export. */
@@ -235,16 +226,21 @@ export interface ExportedFile {
  * @throws EspalierError as `planRemoval` and `exportedModel`
  */
 export function exportedFiles(
-  { root, decoders }: Pick<ExportSource, 'root' | 'decoders'>,
+  { root, decoders, tensorSource }: Pick<ExportSource, 'root' | 'decoders' | 'tensorSource'>,
   removed: readonly Unit[],
   steps: readonly StepChoice[],
 ): ExportedFile[] {
-  const genai = isGenai(root);
   const [{ copies: named }] = decoders;
   return decoders.map((file) => {
+    const path = graphWithin({ root, tensorSource }, file.path);
+    const genai = isGenai(root, path);
     const after = (some: readonly StepChoice[]): Model[] =>
       file.copies.map((structure) =>
-        exportedModel({ structure, root, named: named[0]! }, planRemoval(structure, removed), some),
+        exportedModel(
+          { structure, genai, named: named[0]! },
+          planRemoval(structure, removed),
+          some,
+        ),
       );
     // Before they are converted: a copy may compute a weight's product in another precision.
     const healed = steps.findIndex(({ step }) => step === 'healing') + 1;
@@ -252,14 +248,17 @@ export function exportedFiles(
     const copies = after(steps);
     if (quantisationOf(steps)) requireAlike(copies.map(fewBitsOf));
     return {
-      path: exportedGraph(withinTop(root, file.path), steps, genai),
+      path: exportedGraph(path, steps, genai),
       model: file.assemble(copies),
       copies,
     };
   });
 }
 
-type FilesSource = Pick<ExportSource, 'folder' | 'root' | 'components' | 'decoders'>;
+type FilesSource = Pick<
+  ExportSource,
+  'folder' | 'root' | 'components' | 'decoders' | 'tensorSource'
+>;
 
 const pathsOf = (decoders: readonly { path: string }[]): ReadonlySet<string> =>
   new Set(decoders.map(({ path }) => path));
@@ -270,81 +269,13 @@ const pathsOf = (decoders: readonly { path: string }[]): ReadonlySet<string> =>
  * @param edited paths of the decoders that are written anew.
  */
 export async function filesAlong(
-  { folder, root, components, decoders }: FilesSource,
+  { folder, root, components, decoders, tensorSource }: FilesSource,
   edited = pathsOf(decoders),
 ): Promise<string[]> {
   const there = new Set(folder.files.map(({ path }) => path));
-  const named = await namedFiles(folder, root.configs);
+  // Beside tensor files it is the config of another graph.
+  const named = tensorSource ? [] : await namedFiles(folder, root.configs);
   const others = named.filter((path) => there.has(path) && !edited.has(path));
   const files = await Promise.all(others.map((path) => filesOfGraph(folder, path)));
   return [...new Set([...components.flatMap((component) => component.files), ...files.flat()])];
-}
-
-/**
- * The configs that the folder has, counting the blocks that keep their attention, and what they
- * cannot say.
- */
-async function configFiles(
-  { folder, root }: ExportSource,
-  { before, keptLayers }: Removal,
-  { kind, ...written }: WrittenGraphs & { kind: Loader },
-): Promise<{ files: ManifestFile[]; remarks: string[] }> {
-  const files: ManifestFile[] = [];
-  const remarks: string[] = [];
-  for (const path of root.configs) {
-    const text = (await readText(folder, path, MAX_CONFIG_BYTES)) ?? '';
-    const told = kind === 'transformers.js' ? written : null;
-    const isGenai = path.endsWith('genai_config.json');
-    const pruned = isGenai
-      ? prunedGenaiConfig(text, before.length, keptLayers)
-      : prunedConfigJson(text, before.length, keptLayers, told);
-    if (!isGenai) remarks.push(...configRemarks(text, before.length, keptLayers));
-    files.push(whole(withinTop(root, path), encode(pruned)));
-  }
-  return { files, remarks: [...new Set(remarks)] };
-}
-
-async function provenanceOf(
-  { folder, graphPath, root, structure, config }: ExportSource,
-  { units, remaining, complete, renumbering }: Removal,
-  steps: readonly StepChoice[],
-  also: Manifest['also'],
-  options: ExportOptions,
-): Promise<Provenance> {
-  return {
-    app: options.app,
-    source: {
-      name: root.folder.name,
-      family: config.family,
-      numBlocks: structure.blocks.length,
-      ...(await identify({ folder, graphPath, root }, structure.model)),
-    },
-    removed: [...units],
-    renumbering,
-    ...(complete ? {} : { parts: remaining.map(({ sublayers }) => sublayers) }),
-    score: options.score ?? null,
-    plan: options.plan ?? null,
-    ...(options.study ? { study: options.study } : {}),
-    ...stepRecords(steps),
-    ...(also.length > 0
-      ? { also: also.map((one) => ({ graph: one.graph, ...stepRecords(one.steps) })) }
-      : {}),
-    versions: options.versions ?? {},
-  };
-}
-
-/** README.md, or ESPALIER.md beside a README that is the user's. */
-async function readmePath(folder: Folder, root: ModelRoot): Promise<string> {
-  const theirs = folder.files.find(
-    ({ path }) =>
-      path.startsWith(root.top) && /^readme(\.(md|txt|rst))?$/i.test(path.slice(root.top.length)),
-  );
-  if (!theirs) return 'README.md';
-  const start = await openFile(folder, theirs.path).read(
-    0,
-    Math.min(theirs.size, README_MARK.length),
-  );
-  return new TextDecoder().decode(start) === README_MARK
-    ? withinTop(root, theirs.path)
-    : 'ESPALIER.md';
 }

@@ -1,5 +1,8 @@
-// File names of graphs by precision: model.onnx, model_fp16.onnx, ...
+// File names of graphs: of those that are made for tensor files, and by precision (model.onnx,
+// model_fp16.onnx, ...).
 
+import type { TensorSource } from '../make/weights.ts';
+import { type ModelRoot, withinTop } from '../open/root.ts';
 import { dtypeOf, type ExportDtype, type StepChoice } from './steps.ts';
 
 /** Suffixes by which exporters name precisions: model_q4f16.onnx. */
@@ -11,6 +14,20 @@ export const DTYPE_SUFFIX =
  * @source @huggingface/transformers, src/utils/dtypes.js, DEFAULT_DTYPE_SUFFIX_MAPPING
  */
 const SUFFIXES: Partial<Record<ExportDtype, string>> = { q8: 'quantized' };
+
+/** Where a graph that was made for tensor files is written: as transformers.js looks for it. */
+const MADE_GRAPH = 'onnx/model.onnx';
+
+/**
+ * Path of a decoder graph from the top of its model; of one that no file has, where it is written.
+ * @param path of the graph within the folder
+ */
+export function graphWithin(
+  { root, tensorSource }: { root: ModelRoot; tensorSource: TensorSource | null },
+  path: string,
+): string {
+  return tensorSource ? MADE_GRAPH : withinTop(root, path);
+}
 
 /**
  * Path of the written graph: onnx/model.onnx in float16 is onnx/model_fp16.onnx, as transformers.js

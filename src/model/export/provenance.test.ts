@@ -3,7 +3,7 @@ import { openFolder } from '../../node/testing/openFolder.ts';
 import { fixturePath } from '../../testing/fixtures.ts';
 import { openModel } from '../open/open.ts';
 import { EXAMPLE as example } from '../testing/provenance.ts';
-import { prunedConfigJson, prunedGenaiConfig, prunedKeys } from './config.ts';
+import { prunedConfigJson, prunedGenaiConfig, prunedKeys } from './configs/config.ts';
 import { difference, identify } from './identity.ts';
 import { readProvenance, writeProvenance } from './provenance.ts';
 

@@ -3,6 +3,7 @@
 
 import { EspalierError } from '../../errors.ts';
 import { readJsonObject } from '../../json.ts';
+import { TENSOR_FORMATS, type TensorFormat } from '../../tensors/tensorFiles.ts';
 import type { Sublayer, Unit } from '../../units.ts';
 import type { Identity } from './identity.ts';
 import { block, Field, unit } from './provenanceCheck.ts';
@@ -78,6 +79,8 @@ export interface Provenance {
   /** Version of the application that wrote the export. */
   app: string;
   source: Identity & { name: string; family: string; numBlocks: number };
+  /** Format of the export; absent for ONNX. */
+  written?: TensorFormat;
   /** Removed units (7, "9.attn"), in the numbering of the source, ascending. */
   removed: Unit[];
   /**
@@ -133,6 +136,7 @@ export function readProvenance(text: string): Provenance {
     .optional((list) => list.list((item) => item.list((part) => part.oneOf(SUBLAYERS))));
   const steps = root.at('steps').optional((list) => list.list(readStep));
   const also = root.at('also').optional((list) => list.list(readGraph));
+  const format = root.at('written').optional((field) => field.oneOf(TENSOR_FORMATS));
   const study = root.at('study').optional((field) => readStudy(field, numBlocks));
   return {
     app: root.at('app').string(),
@@ -147,6 +151,7 @@ export function readProvenance(text: string): Provenance {
         .list((file) => ({ path: file.at('path').string(), bytes: file.at('bytes').count() })),
       weightsSha256: source.at('weightsSha256').string(),
     },
+    ...(format === null ? {} : { written: format }),
     removed: root.at('removed').list(unit(numBlocks)),
     renumbering: root.at('renumbering').list((entry) => ({
       block: block(numBlocks)(entry.at('block')),

@@ -1,12 +1,20 @@
 // The README of an export: what was removed from what, what can load the folder, and how.
 
 import { formatUnits, sublayerOf, sublayerUnits, type Unit, wholeBlocks } from '../../units.ts';
+import { isTensorFiles } from '../graphs/tensorChoices.ts';
 import type { GraphComponent } from '../open/summary.ts';
 import type { Removal } from '../structure/removal.ts';
 import { code, escapedTitle, listed } from './markdown.ts';
 import type { Provenance } from './provenance.ts';
 import { type StepChoice, stepOf } from './steps.ts';
-import { genaiCode, type Loader, sessionOf, transformersJsCode } from './usage.ts';
+import {
+  genaiCode,
+  type Loader,
+  llamaCppCode,
+  sessionOf,
+  transformersCode,
+  transformersJsCode,
+} from './usage.ts';
 
 /**
  * First line of every README written here: another export may replace it, as it may no other file
@@ -39,8 +47,8 @@ export interface ReadmeFacts {
   /** Graphs of the source that the export does not have. */
   leftOut: readonly string[];
   layout: Loader;
-  /** Folder of genai_config.json within the export, where ONNX Runtime GenAI loads it. */
-  genai: string;
+  /** Folder of genai_config.json within the export; null where there is none. */
+  genai: string | null;
   /** What the configs cannot say of the layers that are left, as sentences. */
   remarks: readonly string[];
   /** The float32 inputs and outputs of the source that are float16 here, or null. */
@@ -63,7 +71,10 @@ export function exportReadme(facts: ReadmeFacts): string {
     [
       '## Source',
       '',
-      `* graph: ${code(source.graph)}, SHA-256 ${code(source.graphSha256)}`,
+      isTensorFiles(source.graph)
+        ? `* weights: ${code(source.graph)}; SHA-256 ${headersOf(source.graph)}: ` +
+          code(source.graphSha256)
+        : `* graph: ${code(source.graph)}, SHA-256 ${code(source.graphSha256)}`,
       `* plan: ${code(formatUnits(units) || 'none')}`,
       '* scores, settings and everything else that is known: `espalier.json`',
     ].join('\n'),
@@ -78,9 +89,15 @@ export function exportReadme(facts: ReadmeFacts): string {
     .join('\n\n')}\n`;
 }
 
+/** What the hash of tensor files is of; see identity.ts. */
+const headersOf = (path: string): string =>
+  /\.gguf$/i.test(path) ? 'of the headers' : 'of config.json and the headers';
+
 /** What became of the model, for the title. */
-function whatItIs({ removal, steps }: ReadmeFacts): string {
+function whatItIs(facts: ReadmeFacts): string {
+  const { removal, steps } = facts;
   const quantised = steps.some(({ step }) => step === 'quantise');
+  if (removal.units.length === 0 && !quantised && isMade(facts)) return 'as ONNX';
   if (!quantised) return 'depth-pruned';
   return removal.units.length > 0 ? 'depth-pruned and quantised' : 'quantised';
 }
@@ -134,11 +151,14 @@ function componentsSection({ graph, others, components, leftOut }: ReadmeFacts):
 }
 
 /** What became of the weights that are left. */
-function weights({ steps, fewBits }: Pick<ReadmeFacts, 'steps' | 'fewBits'>): string {
+function weights(facts: Pick<ReadmeFacts, 'steps' | 'fewBits' | 'layout' | 'provenance'>): string {
+  const { steps, fewBits } = facts;
   const done = steps.flatMap((choice) => stepOf(choice).describe(choice, fewBits) ?? []);
   if (steps.some((choice) => stepOf(choice).trains)) return done.join(' ');
-  return done.length > 0
-    ? `${done.join(' ')} Nothing was retrained.`
+  if (done.length > 0) return `${done.join(' ')} Nothing was retrained.`;
+  return isMade(facts)
+    ? 'The graph was made for the tensors of the source, which are its weights, as float32 or in ' +
+        'the blocks of integers that the source has; nothing was retrained.'
     : 'The weights that are left are those of the source, byte for byte; nothing was retrained.';
 }
 
@@ -208,14 +228,8 @@ function remarksSection({ remarks }: ReadmeFacts): string {
 }
 
 /** How ONNX Runtime alone runs the graphs. */
-function plainUse({
-  graph,
-  components,
-  embeddings,
-  branch,
-  removal,
-  retyped,
-}: ReadmeFacts): string {
+function plainUse(facts: ReadmeFacts): string {
+  const { graph, components, embeddings, branch, removal, retyped } = facts;
   const embedding = components.find(({ role }) => role === 'embedding')?.path;
   const past = components.find(({ role }) => role === 'with-past')?.path;
   const opened = past
@@ -229,6 +243,14 @@ function plainUse({
     ? ` ${code(branch)} is false for the prompt and true for each token after it.`
     : '';
   const caches = removal.after.filter(({ states }) => states.length > 0).length;
+  if (isMade(facts)) {
+    const halves = { caches: ' Caches are float16.', all: ' Logits and caches are float16.' };
+    return (
+      `With ONNX Runtime, open ${opened}: from \`input_ids\`, \`attention_mask\` and ` +
+      `\`past_key_values.*\` of ${caches} blocks it computes \`logits\` and \`present.*\`.` +
+      (retyped === null ? '' : halves[retyped])
+    );
+  }
   return (
     `With ONNX Runtime, open ${opened}${before}; inputs and outputs ` +
     `${retyped ? 'have the names' : 'are those'} of the source, with ` +
@@ -252,30 +274,28 @@ const RETYPED = {
 };
 
 function usage(facts: ReadmeFacts): string {
-  const { layout, genai } = facts;
+  const { layout, genai, graph } = facts;
+  if (layout === 'transformers') return loadedBy('Transformers', 'python', transformersCode(HERE));
+  if (layout === 'llama.cpp') return loadedBy('llama.cpp', 'sh', llamaCppCode(HERE, graph));
+  const folder = [HERE, genai].filter(Boolean).join('/');
+  const byGenai = loadedBy('ONNX Runtime GenAI', 'python', genaiCode(folder));
   const plain = plainUse(facts);
-  if (layout === 'transformers.js') {
-    return [
-      'With transformers.js:',
-      '',
-      '```js',
-      transformersJsCode('this-folder', facts),
-      '```',
-      '',
-      ...otherPrecisions(facts),
-      plain,
-    ].join('\n');
-  }
-  if (layout === 'genai') {
-    return [
-      'With ONNX Runtime GenAI:',
-      '',
-      '```python',
-      genaiCode(['this-folder', genai].filter(Boolean).join('/')),
-      '```',
-      '',
-      plain,
-    ].join('\n');
-  }
-  return plain;
+  if (layout === 'genai') return [byGenai, '', plain].join('\n');
+  if (layout !== 'transformers.js') return plain;
+  return [
+    loadedBy('transformers.js', 'js', transformersJsCode(HERE, facts)),
+    '',
+    ...otherPrecisions(facts),
+    ...(genai === null ? [] : [byGenai, '']),
+    plain,
+  ].join('\n');
 }
+
+const HERE = 'this-folder';
+
+const loadedBy = (what: string, language: string, text: string): string =>
+  [`With ${what}:`, '', `\`\`\`${language}`, text, '```'].join('\n');
+
+/** The graph of the export was made for tensor files. */
+const isMade = ({ layout, provenance }: Pick<ReadmeFacts, 'layout' | 'provenance'>): boolean =>
+  isTensorFiles(provenance.source.graph) && layout !== 'transformers' && layout !== 'llama.cpp';

@@ -1,7 +1,7 @@
 // Several precisions of one graph in one folder: what they may be, and what the config says.
 
 import { EspalierError } from '../../errors.ts';
-import type { OnePrecision, WrittenGraphs } from './config.ts';
+import type { OnePrecision, WrittenGraphs } from './configs/config.ts';
 import { dtypeOf, type StepChoice } from './steps.ts';
 import type { Loader } from './usage.ts';
 

@@ -21,7 +21,8 @@ import { parseUnits, type Unit } from '../../units.ts';
 import { openModel } from '../open/open.ts';
 import { quantisationOf } from '../quantise/testing/byHand.ts';
 import { manifestSource } from './folder.ts';
-import { type ExportOptions, exportManifest } from './manifest.ts';
+import { exportManifest } from './manifest.ts';
+import type { ExportOptions } from './request.ts';
 import { dtypeSteps } from './steps.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'espalier-transformers-'));
@@ -39,7 +40,7 @@ async function exportTo(
   graph: string | undefined,
   removed: readonly Unit[],
   name: string,
-  precisions: Pick<ExportOptions, 'steps' | 'also'> = {},
+  precisions: Pick<ExportOptions, 'steps' | 'also' | 'format'> = {},
 ): Promise<void> {
   const folder = await openFolder(path);
   const options = { app: 'test', ...precisions };
@@ -193,6 +194,14 @@ describe('transformers.js', () => {
     expect(Object.keys(model.sessions)).toHaveLength(3);
     expect(await generateWith(model, promptIds, greedy.length)).toEqual(greedy);
     await model.dispose();
+  });
+
+  it('runs what is made of a checkpoint and of a GGUF file, without two blocks', async () => {
+    for (const name of ['hf-gpt2-fp32', 'gguf-llama-f32']) {
+      const { promptIds, greedy } = greedyOf(name);
+      await exportTo(fixturePath(name), undefined, [1, 3], name, { format: 'onnx' });
+      expect(await generate(name, 'fp32', promptIds, greedy.length), name).toEqual(greedy);
+    }
   });
 
   it('runs both branches of a merged decoder without two blocks', async () => {

@@ -4,12 +4,21 @@
 /** Suffixes by which transformers.js finds a graph of a `dtype`. */
 const JS_SUFFIX = /_(fp16|int8|uint8|q1|q1f16|q2|q2f16|q4|q4f16|bnb4|quantized)$/;
 
-export type Loader = 'transformers.js' | 'genai' | 'other';
+/** What loads a folder; `other`: ONNX Runtime alone. */
+export type Loader = 'transformers.js' | 'genai' | 'transformers' | 'llama.cpp' | 'other';
 
-/** By the config that a folder has, what loads it. */
-export function loaderOf(has: (path: string) => boolean): Loader {
-  if (has('genai_config.json')) return 'genai';
-  return has('config.json') ? 'transformers.js' : 'other';
+/**
+ * By the configs that a folder has, what loads it. transformers.js looks for graphs in onnx/; a
+ * folder with both configs and its graph there is one for transformers.js, and ONNX Runtime GenAI
+ * finds the graph by the name in its config.
+ * @param graph path of the decoder graph, or of the tensor files, within the folder
+ */
+export function loaderOf(has: (path: string) => boolean, graph: string): Loader {
+  if (/\.gguf$/i.test(graph)) return 'llama.cpp';
+  if (/\.safetensors(\.index\.json)?$/i.test(graph)) return 'transformers';
+  const js = has('config.json');
+  if (has('genai_config.json') && !(js && graph.startsWith('onnx/'))) return 'genai';
+  return js ? 'transformers.js' : 'other';
 }
 
 /**
@@ -78,6 +87,18 @@ export function sessionOf(path: string): Session {
 /** Python for ONNX Runtime GenAI. */
 export const genaiCode = (folder: string): string =>
   ['import onnxruntime_genai as og', `model = og.Model(${JSON.stringify(folder)})`].join('\n');
+
+/** Python for Transformers. */
+export const transformersCode = (folder: string): string =>
+  [
+    'from transformers import AutoModelForCausalLM, AutoTokenizer',
+    `tokenizer = AutoTokenizer.from_pretrained(${JSON.stringify(folder)})`,
+    `model = AutoModelForCausalLM.from_pretrained(${JSON.stringify(folder)}, dtype="auto")`,
+  ].join('\n');
+
+/** A command line of llama.cpp. @param file path of the GGUF file within the folder */
+export const llamaCppCode = (folder: string, file: string): string =>
+  `llama-cli -m '${`${folder}/${file}`.replaceAll("'", "'\\''")}'`;
 
 /** Python for ONNX Runtime. */
 export const onnxRuntimeCode = (folder: string, graph: string): string =>

@@ -8,6 +8,7 @@ import { topByName } from '../open/root.ts';
 import type { GraphChoice, GraphComponent } from '../open/summary.ts';
 import { readConfigFile } from '../structure/config.ts';
 import { namedPath, pipelineStages } from './genai.ts';
+import { tensorChoices } from './tensorChoices.ts';
 
 /** Names of decoder graphs without their precision, best first (transformers.js, optimum). */
 const DECODERS: readonly string[] = [
@@ -47,8 +48,8 @@ interface NamedGraph extends FolderFile {
 
 /**
  * The models that can be opened in a folder: one entry for each decoder graph, with the graphs that
- * belong to it, shortest path first. `dtype` is taken from the name; the real one is known once the
- * graph is opened.
+ * belong to it, shortest path first, then one for each set of tensor files. `dtype` is taken from
+ * names and config; the real one is known once the model is opened.
  */
 export async function graphChoices(folder: Folder): Promise<GraphChoice[]> {
   const graphs = namedGraphs(folder);
@@ -67,8 +68,11 @@ export async function graphChoices(folder: Folder): Promise<GraphChoice[]> {
         ).filter(({ path }) => !taken.has(path)),
       ),
   ];
-  return choices.sort((a, b) => a.path.length - b.path.length || (a.path < b.path ? -1 : 1));
+  return [...choices.sort(byPath), ...(await tensorChoices(folder)).sort(byPath)];
 }
+
+const byPath = (a: GraphChoice, b: GraphChoice): number =>
+  a.path.length - b.path.length || (a.path < b.path ? -1 : 1);
 
 /** All ONNX files of a folder but hidden ones. */
 function namedGraphs(folder: Folder): NamedGraph[] {
@@ -102,12 +106,12 @@ async function namedByGenai(
   const configs = folder.files
     .map(({ path }) => path)
     .filter((path) => /^(?:[^.][^/]*\/)*genai_config\.json$/.test(path));
-  const byPath = new Map(graphs.map((graph) => [graph.path, graph]));
+  const atPath = new Map(graphs.map((graph) => [graph.path, graph]));
   const found: { home: string; choice: GraphChoice; paths: string[] }[] = [];
   for (const config of configs.slice(0, MAX_CONFIGS)) {
     const genai = await readConfigFile(folder, config);
     const model = object(genai?.model);
-    const at = (name: unknown): NamedGraph | undefined => byPath.get(namedPath(config, name) ?? '');
+    const at = (name: unknown): NamedGraph | undefined => atPath.get(namedPath(config, name) ?? '');
     // The stages of a pipeline are one model; opening it says that they are.
     const stages = pipelineStages(genai).flatMap(({ file }) => at(file) ?? []);
     const decoder = at(object(model?.decoder)?.filename) ?? stages[0];

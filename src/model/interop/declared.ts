@@ -67,7 +67,10 @@ const SECTIONS = ['text_config', 'language_config', 'llm_config'];
  * What the configs say about the blocks of a model.
  * @param n blocks of the graph; a list of another length is no list over blocks.
  */
-export function declaredBlocks(config: ModelConfig, n: number): DeclaredBlocks {
+export function declaredBlocks(
+  config: Pick<ModelConfig, 'raw' | 'family'>,
+  n: number,
+): DeclaredBlocks {
   const whole = config.raw.config;
   const section = SECTIONS.find((key) => isJsonObject(whole?.[key])) ?? null;
   const part = (section === null ? whole : (whole?.[section] as JsonObject)) ?? {};

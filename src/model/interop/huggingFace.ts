@@ -100,7 +100,7 @@ export function mergekitRemarks(plan: Plan, family: string): Remarks {
 }
 
 /** What no field of a config can say of the blocks that stay, or null. */
-function inexpressible({ declared, n, keep }: Plan): string | null {
+export function inexpressible({ declared, n, keep }: Plan): string | null {
   const { numbers, kinds, family } = declared;
   if ((numbers.hidden_size_per_layer_input ?? 0) > 0)
     return (

@@ -137,6 +137,23 @@ const ALIKE = new Set(
 /** Families for which llama.cpp has no converter. */
 const UNKNOWN_TO_IT = new Set('opt gptneo gptj codegen xglm zamba zamba2 minimax'.split(' '));
 
+/** What a file of the blocks that stay needs so that llama.cpp computes the same with each. */
+export interface GgufRemoval {
+  /** Why no file can say it, or null. */
+  obstacle: string | null;
+  /** Values by key: lists hold one for each block that stays. */
+  set: Readonly<Record<string, readonly boolean[] | number>>;
+}
+
+/** What the metadata of a pruned file say beyond the number of blocks and shorter lists. */
+export function ggufRemoval(plan: Plan): GgufRemoval {
+  const row = ROWS[plan.declared.family];
+  if (!row || plan.keep.length === plan.n) return { obstacle: null, set: {} };
+  const set: Record<string, readonly boolean[] | number> = {};
+  remarksOf(row, plan, [], set);
+  return { obstacle: row.never?.(plan) ?? unrepairable(row, plan), set };
+}
+
 /** What llama.cpp makes of the file that the command for this plan writes. */
 export function llamaCppRemarks(plan: Plan): Remarks {
   const { declared, n, keep } = plan;
@@ -149,27 +166,35 @@ export function llamaCppRemarks(plan: Plan): Remarks {
     return withheld(`llama.cpp has no converter for models of the type ${declared.family}.`);
   const row = ROWS[declared.family];
   if (!row) return ALIKE.has(declared.family) ? NOTHING_TO_SAY : unchecked(declared.family);
-  const never = row.never?.(plan) ?? unrepairable(row, plan);
-  if (never !== null) return withheld(never);
+  const { obstacle, set } = ggufRemoval(plan);
+  if (obstacle !== null) return withheld(obstacle);
 
   const warnings: string[] = [];
-  const set: Record<string, boolean[] | number> = {};
-  slidingRemark(row, plan, warnings, set);
-  recurrentRemark(row, plan, warnings, set);
-  const refused = row.numberLists?.(declared) ?? null;
-  if (refused !== null)
-    warnings.push(
-      `The metadata of the file hold one number for each of the ${n} blocks (${refused}), and ` +
-        'llama-quantize does not shorten such lists: llama.cpp refuses the pruned file ' +
-        '("wrong array length") until they are cut.',
-    );
-  countRemark(row, plan, warnings, set);
+  remarksOf(row, plan, warnings, {});
   if (warnings.length === 0) return NOTHING_TO_SAY;
   warnings.push(
     'The script below repairs the pruned file with the gguf package; gguf_set_metadata.py of ' +
       'llama.cpp cannot write lists.',
   );
   return { warnings, withheld: null, repair: ggufRepair(row.arch, n, keep, set) };
+}
+
+function remarksOf(
+  row: Row,
+  plan: Plan,
+  warnings: string[],
+  set: Record<string, readonly boolean[] | number>,
+): void {
+  slidingRemark(row, plan, warnings, set);
+  recurrentRemark(row, plan, warnings, set);
+  const refused = row.numberLists?.(plan.declared) ?? null;
+  if (refused !== null)
+    warnings.push(
+      `The metadata of the file hold one number for each of the ${plan.n} blocks (${refused}), ` +
+        'and llama-quantize does not shorten such lists: llama.cpp refuses the pruned file ' +
+        '("wrong array length") until they are cut.',
+    );
+  countRemark(row, plan, warnings, set);
 }
 
 function unchecked(family: string): Remarks {
@@ -218,7 +243,7 @@ function slidingRemark(
   { arch, slides }: Row,
   { declared, n, keep }: Plan,
   warnings: string[],
-  set: Record<string, boolean[] | number>,
+  set: Record<string, readonly boolean[] | number>,
 ): void {
   if (slides === undefined) return;
   const key = `${arch}.attention.sliding_window_pattern`;
@@ -251,7 +276,7 @@ function recurrentRemark(
   { arch, recurrent }: Row,
   { declared, keep }: Plan,
   warnings: string[],
-  set: Record<string, boolean[] | number>,
+  set: Record<string, readonly boolean[] | number>,
 ): void {
   if (recurrent === undefined) return;
   const key = `${arch}.attention.recurrent_layers`;
@@ -267,7 +292,7 @@ function countRemark(
   { arch, dense }: Row,
   { declared, n, keep }: Plan,
   warnings: string[],
-  set: Record<string, boolean[] | number>,
+  set: Record<string, readonly boolean[] | number>,
 ): void {
   const leading = dense === undefined ? 0 : (declared.leading[dense] ?? 0);
   const denseLeft = keep.filter((i) => i < leading).length;

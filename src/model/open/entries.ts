@@ -21,7 +21,7 @@ import type { ModelGraphs } from '../graphs/decoders.ts';
 import { planRemoval } from '../structure/removal.ts';
 import type { Structure } from '../structure/structure.ts';
 import { feedForwardNodes } from '../structure/sublayers.ts';
-import { isGenai, type ModelRoot } from './root.ts';
+import { isGenai, type ModelRoot, withinTop } from './root.ts';
 import type { WrittenSizes } from './size.ts';
 
 /** Predicted bytes of an export, which drops node metadata and dead nodes of the source. */
@@ -56,13 +56,13 @@ export function exportBytes(
   { folder, root, decoders, components }: Measured,
   steps: readonly StepChoice[] = [],
 ): ExportBytes {
-  const genai = isGenai(root);
+  const genai = isGenai(root, withinTop(root, decoders[0].path));
   const along = folder.files.filter(({ path }) =>
     components.some(({ files }) => files.includes(path)),
   );
   const parts = decoders.flatMap((file, k) => {
     const named = decoders[0].copies[0]!;
-    const models = file.copies.map((copy) => modelToExport(copy, root, steps, named));
+    const models = file.copies.map((copy) => modelToExport(copy, genai, steps, named));
     const model = file.assemble(models);
     const written = exportedGraph(file.path, steps, genai);
     const nameOf = dataFileName(written.slice(written.lastIndexOf('/') + 1), genai);
@@ -215,13 +215,13 @@ function feedForwardValues(structure: Structure): (value: string) => boolean {
 /** The model that an export without removals writes; the source itself when that cannot be made. */
 function modelToExport(
   structure: Structure,
-  root: ModelRoot,
+  genai: boolean,
   steps: readonly StepChoice[],
   named: Structure,
 ): Model {
   try {
     const all = exportSteps([], steps);
-    return exportedModel({ structure, root, named }, planRemoval(structure, []), all);
+    return exportedModel({ structure, genai, named }, planRemoval(structure, []), all);
   } catch (error) {
     if (error instanceof EspalierError && steps.length === 0) return structure.model;
     throw error;

@@ -29,5 +29,14 @@ export async function currentGraphs(folder: Folder): Promise<GraphChoice[]> {
   });
 }
 
+/**
+ * What is meant where none is named: a single graph counts before the tensor files that it was made
+ * from, which may lie beside it.
+ */
+export function onlyOne(choices: readonly GraphChoice[]): readonly GraphChoice[] {
+  const graphs = choices.filter(({ format }) => format === undefined);
+  return graphs.length === 1 ? graphs : choices;
+}
+
 /** The folder of the repository and the name of the snapshot in a path of a download cache. */
 const SNAPSHOT = /^((?:.*\/)?(?:models--[^/]+\/)?)snapshots\/([^/]+)\//;

@@ -8,7 +8,7 @@ import { encodeModel } from '../../onnx/codec.ts';
 import { boundWork, guardedFolder, judge } from '../../onnx/testing/hostile.ts';
 import { editedJson, jsonRecipe } from '../../onnx/testing/hostileJson.ts';
 import { fixturePath, samplePath } from '../../testing/fixtures.ts';
-import { prunedConfigJson, prunedGenaiConfig } from '../export/config.ts';
+import { prunedConfigJson, prunedGenaiConfig } from '../export/configs/config.ts';
 import { exportManifest } from '../export/manifest.ts';
 import { readProvenance, writeProvenance } from '../export/provenance.ts';
 import { readConfig } from '../structure/config.ts';
@@ -49,6 +49,10 @@ const GENAI = [
     },
   },
 ];
+const CHECKPOINTS = ['hf-llama-rope-yarn', 'hf-gemma3text-fp32', 'hf-gpt2-fp32'].map((name) => ({
+  tensors: readFileSync(fixturePath(`${name}/model.safetensors`)),
+  config: json(fixturePath(`${name}/config.json`)),
+}));
 const PROVENANCE: unknown = JSON.parse(writeProvenance(EXAMPLE));
 
 describe(`hostile JSON beside a graph (seed ${SEED})`, () => {
@@ -102,6 +106,23 @@ describe(`hostile JSON beside a graph (seed ${SEED})`, () => {
         },
       ),
       cases(600),
+    );
+  });
+
+  it('beside tensors that a graph is made for', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...CHECKPOINTS), jsonRecipe, async (checkpoint, recipe) => {
+        const files = {
+          'model.safetensors': checkpoint.tensors,
+          'config.json': bytes(editedJson(checkpoint.config, recipe)),
+        };
+        await judge(async () => {
+          const opened = await openModel(guardedFolder(files));
+          await exportManifest(opened, [1], { app: 'test' });
+          await exportManifest(opened, [1], { app: 'test', format: 'onnx' });
+        });
+      }),
+      cases(150),
     );
   });
 

@@ -252,10 +252,10 @@ describe('layouts and bad folders', () => {
     const open = (files: Record<string, Uint8Array | string>): Promise<unknown> =>
       openModel(memoryFolder(files));
     await expect(open({ 'config.json': '{}' })).rejects.toThrow(
-      /no ONNX file in the folder memory\./,
+      /no model in the folder memory: no ONNX, safetensors or GGUF file\./,
     );
     await expect(open({ 'model.safetensors': 'x' })).rejects.toThrow(
-      /no ONNX file .*it holds model.safetensors/,
+      /There is no config\.json beside model\.safetensors/,
     );
     await expect(
       open({ 'model.onnx': tiny(), 'config.json': '{"num_hidden_layers": 4}' }),

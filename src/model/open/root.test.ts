@@ -40,6 +40,18 @@ describe('findRoot', () => {
     expect(root.folder.open('LICENSE')).not.toBeNull();
   });
 
+  it('keeps the checkpoints of a training apart', async () => {
+    const folder = folderOf(
+      ...['config.json', 'model.safetensors', 'runs/log.txt'],
+      ...['checkpoint-10/config.json', 'checkpoint-10/model.safetensors'],
+      ...['checkpoint-20/config.json', 'checkpoint-20/model.safetensors'],
+    );
+    const own = await findRoot(folder, 'checkpoint-10/model.safetensors');
+    expect([own.top, own.configs]).toEqual(['checkpoint-10/', ['checkpoint-10/config.json']]);
+    const whole = await findRoot(folder, 'model.safetensors');
+    expect([whole.top, whole.variants]).toEqual(['', ['checkpoint-10/', 'checkpoint-20/']]);
+  });
+
   it('takes all text files from one folder', async () => {
     const folder = folderOf(
       'config.json',

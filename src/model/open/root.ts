@@ -2,11 +2,14 @@
 // of what was opened is the same model, and which folders inside it are other models.
 
 import type { Folder, FolderFile } from '../../onnx/source.ts';
+import { loaderOf } from '../export/usage.ts';
 import { interpretConfig, readConfigFile } from '../structure/config.ts';
 import { modelName } from './modelName.ts';
 
 /** Files by which a folder is the root of a model. */
 const CONFIG_FILES = ['config.json', 'genai_config.json'] as const;
+
+const CHECKPOINT = /\.safetensors(\.index\.json)?$/i;
 
 /** Files that describe how text becomes tokens; they are only right together. */
 const TEXT_FILES =
@@ -23,7 +26,7 @@ export interface ModelRoot {
   top: string;
   /** Paths of the configs between the graph and `top`, nearest first. */
   configs: string[];
-  /** Folders below `top` that hold a graph and a config of their own: other models. */
+  /** Folders below `top` with a config and a graph or weights of their own: other models. */
   variants: string[];
 }
 
@@ -37,7 +40,8 @@ export interface ModelPlace {
 /**
  * The root of the model of a graph. The nearest folder with a config at or above the graph counts
  * first; folders above it belong to the same model as long as they have a config that does not
- * declare another number of layers. Reads the configs only.
+ * declare another number of layers. Those above a checkpoint do not: it has all it needs beside
+ * it, and a training leaves checkpoints in folders below its result. Reads the configs only.
  * @param others paths of further files of the model, which the root holds too.
  */
 export async function findRoot(
@@ -46,7 +50,8 @@ export async function findRoot(
   others: readonly string[] = [],
 ): Promise<ModelRoot> {
   const paths = new Set(folder.files.map(({ path }) => path));
-  const withConfig = foldersAbove(graphPath).filter((at) => hasConfig(paths, at));
+  const above = foldersAbove(graphPath).filter((at) => hasConfig(paths, at));
+  const withConfig = CHECKPOINT.test(graphPath) ? above.slice(0, 1) : above;
   const own: string[] = [];
   let layers: number | null = null;
   for (const at of withConfig) {
@@ -70,9 +75,13 @@ export async function findRoot(
   };
 }
 
-/** True when ONNX Runtime GenAI loads the model. */
-export const isGenai = ({ folder }: Pick<ModelRoot, 'folder'>): boolean =>
-  folder.open('genai_config.json') !== null;
+/**
+ * True when ONNX Runtime GenAI alone loads the model; a graph in onnx/ with a config.json above it
+ * is for transformers.js, whatever else loads it.
+ * @param graph path within the model
+ */
+export const isGenai = ({ folder }: Pick<ModelRoot, 'folder'>, graph: string): boolean =>
+  loaderOf((path) => folder.open(path) !== null, graph) === 'genai';
 
 /** The topmost folder of the model of a graph by the names of files alone. */
 export function topByName(paths: ReadonlySet<string>, graphPath: string): string {
@@ -97,7 +106,8 @@ function foldersAbove(path: string): string[] {
   return steps.map((_, k) => `${steps.slice(0, steps.length - k).join('/')}/`).concat('');
 }
 
-const hasConfig = (paths: ReadonlySet<string>, at: string): boolean =>
+/** True where a config says that a folder is the root of a model. */
+export const hasConfig = (paths: ReadonlySet<string>, at: string): boolean =>
   CONFIG_FILES.some((name) => paths.has(at + name));
 
 /** Null when no config of the folder says it, or none can be read. */
@@ -137,7 +147,7 @@ function rootFolder(
   };
 }
 
-/** Folders below `top`, outermost first, that have a config and a graph but not this graph. */
+/** Folders below `top`, outermost first, that have a config and a model but not this one. */
 function variantsBelow(
   files: readonly FolderFile[],
   paths: ReadonlySet<string>,
@@ -146,7 +156,7 @@ function variantsBelow(
 ): string[] {
   const found = new Set<string>();
   for (const { path } of files) {
-    if (!path.startsWith(top) || !/\.onnx$/i.test(path)) continue;
+    if (!path.startsWith(top) || !/\.(onnx|safetensors)$/i.test(path)) continue;
     const variant = foldersAbove(path).findLast(
       (at) => at.length > top.length && hasConfig(paths, at) && !graphPath.startsWith(at),
     );

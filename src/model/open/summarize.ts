@@ -1,11 +1,12 @@
 // Summarizes the structure of a model as plain data: blocks, sizes, what is unsupported.
 
-import { filesOf } from '../../onnx/bytes.ts';
-import { DataType, type Model, tensorBytes } from '../../onnx/graph.ts';
+import { filesOf, storedLength } from '../../onnx/bytes.ts';
+import { DataType, type Model } from '../../onnx/graph.ts';
 import type { Folder } from '../../onnx/source.ts';
 import { type Sublayer, sublayerUnit } from '../../units.ts';
 import type { ModelGraphs } from '../graphs/decoders.ts';
 import { declaredBlocks } from '../interop/declared.ts';
+import type { TensorSource } from '../make/weights.ts';
 import { structuralClasses } from '../programs/classes.ts';
 import type { ModelConfig } from '../structure/config.ts';
 import { lendersOf } from '../structure/removeCaches.ts';
@@ -18,17 +19,22 @@ import { findProblems } from './problems.ts';
 import { isGenai, type ModelPlace, type ModelRoot, withinTop } from './root.ts';
 import { stateBytes } from './states.ts';
 import type { BlockSummary, ModelSummary, Size } from './summary.ts';
+import { storedEntries, tensorFacts } from './tensors/summary.ts';
 import { type StoredWeight, storageKey, storedWeights } from './weights.ts';
 
 const TYPE_NAMES = new Map<number, string>(
   Object.entries(DataType).map(([name, type]) => [type, name]),
 );
 
-/** Everything that the page and `inspect` show about a model before any weight is read. */
+/**
+ * Everything that the page and `inspect` show about a model before any weight is read.
+ * @param source the tensor files that the graph was made for, whose bytes count then
+ */
 export function summarize(
   { folder, graphPath, root }: ModelPlace,
   graphs: ModelGraphs,
   config: ModelConfig,
+  source: TensorSource | null = null,
 ): ModelSummary {
   const { structure } = graphs;
   const n = structure.blocks.length;
@@ -37,7 +43,13 @@ export function summarize(
   const classes = structuralClasses(structure);
   const sizes = graphSizes(structure);
   const states = structure.blocks.map((b) => stateBytes(structure, b, config, sizes));
-  const { total: written, entries, feedForward } = exportBytes({ ...graphs, folder, root });
+  const facts = source
+    ? tensorFacts(folder, config, source)
+    : graphFacts({ folder, graphPath, root }, graphs, weights);
+  const written = source
+    ? { total: facts.bytes, entries: storedEntries(source, n), feedForward: [] }
+    : exportBytes({ ...graphs, folder, root });
+  const { entries, feedForward } = written;
   const blocks = structure.blocks.map((b): BlockSummary => {
     const own = byRegion.get(b.index + 1) ?? [];
     return {
@@ -73,10 +85,11 @@ export function summarize(
   return {
     name: root.folder.name,
     family: config.family,
-    exporter: exporterOf(structure.model),
-    layout: layoutOf(root, graphPath),
+    exporter: facts.exporter,
+    layout: facts.layout,
     graph: graphPath,
-    dtype: dtypeOf(structure, weights),
+    dtype: facts.dtype,
+    ...(source ? { graphDtype: dtypeOf(structure, weights) } : {}),
     nodes: structure.model.graph.nodes.length,
     numBlocks: n,
     blocks,
@@ -84,8 +97,8 @@ export function summarize(
     head: { ...sum(weights.filter(isHead)), tied },
     params: all.params,
     ...(components.length > 0 ? { components } : {}),
-    bytes: fileBytes(folder, graphs),
-    exportBytes: written,
+    bytes: facts.bytes,
+    exportBytes: written.total,
     kvBytesPerToken: total(blocks.map((b) => b.kvBytesPerToken)),
     otherStates: states.flatMap((s) => s.fixed),
     cuts: [...structure.cuts],
@@ -109,6 +122,18 @@ export function summarize(
     ],
   };
 }
+
+/** What the files of a graph say of themselves. */
+const graphFacts = (
+  { folder, graphPath, root }: ModelPlace,
+  graphs: ModelGraphs,
+  weights: readonly StoredWeight[],
+): Pick<ModelSummary, 'exporter' | 'layout' | 'dtype' | 'bytes'> => ({
+  exporter: exporterOf(graphs.structure.model),
+  layout: layoutOf(root, graphPath),
+  dtype: dtypeOf(graphs.structure, weights),
+  bytes: fileBytes(folder, graphs),
+});
 
 /** Weights that one region alone reads, by region. */
 function ofOneRegion(weights: readonly StoredWeight[]): Map<number, StoredWeight[]> {
@@ -170,7 +195,7 @@ function sum(weights: readonly StoredWeight[]): Size {
   let bytes = 0;
   for (const w of weights) {
     params += w.params;
-    bytes += tensorBytes(w.tensor);
+    bytes += storedLength(w.tensor.data);
   }
   return { params, bytes };
 }
@@ -220,7 +245,7 @@ function componentSizes(
 
 function layoutOf(root: ModelRoot, graphPath: string): ModelSummary['layout'] {
   const isInOnnx = withinTop(root, graphPath).startsWith('onnx/');
-  if (isGenai(root) && !isInOnnx) return 'genai';
+  if (isGenai(root, withinTop(root, graphPath))) return 'genai';
   return isInOnnx ? 'transformers.js' : 'flat';
 }
 

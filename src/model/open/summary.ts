@@ -1,5 +1,6 @@
 // What is known about a model before any weight is read, as plain data for the page and `inspect`.
 
+import type { TensorFormat } from '../../tensors/tensorFiles.ts';
 import type { Sublayer } from '../../units.ts';
 import type { DeclaredBlocks } from '../interop/declared.ts';
 
@@ -55,12 +56,18 @@ export interface ModelSummary {
   family: string;
   /** The exporter that wrote the graph, as far as the graph says. */
   exporter: string;
-  layout: 'transformers.js' | 'flat' | 'genai';
-  /** Path of the graph file within the folder. */
+  /** How the files lie; the last two are tensor files without a graph. */
+  layout: 'transformers.js' | 'flat' | 'genai' | 'safetensors' | 'gguf';
+  /** Path of the graph file, or of the tensor files, within the folder. */
   graph: string;
   /** Graphs that belong to the model beside it, and that an export takes along. */
   components?: (GraphComponent & Pick<Size, 'bytes'>)[];
   dtype: string;
+  /**
+   * The same of the graph that was made for tensor files: fp32, q8 or q4. Absent for a model that
+   * has a graph.
+   */
+  graphDtype?: string;
   nodes: number;
   numBlocks: number;
   blocks: BlockSummary[];
@@ -107,13 +114,16 @@ export interface GraphComponent {
 
 /** One of several models, or precisions of a model, of a folder. */
 export interface GraphChoice {
-  /** Path of the decoder graph within the folder. */
+  /** Path of the decoder graph, or of the tensor files (the index of shards), in the folder. */
   path: string;
   /** Folder of its model within the opened one, such as 'austen/'; '' for all of it. */
   model: string;
+  /** As far as names and config.json say it; '' where they do not. */
   dtype: string;
-  /** Bytes of its graph files and their external data files. */
+  /** Bytes of its graph files and their external data files, or of its tensor files. */
   bytes: number;
+  /** The format of tensor files; absent for a graph. */
+  format?: TensorFormat;
   /** Graphs that belong to it; absent where the decoder is all there is. */
   components?: GraphComponent[];
 }

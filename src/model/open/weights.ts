@@ -1,11 +1,11 @@
 // Where each stored tensor of a model is used, and how many parameters it holds.
 
+import { keyOf, rangesOf } from '../../onnx/bytes.ts';
 import { dependencies } from '../../onnx/captures.ts';
 import {
   DataType,
   elementCount,
   intAttribute,
-  isRange,
   type Node,
   type Tensor,
   tensorBytes,
@@ -156,11 +156,13 @@ function addRegion(regions: Set<number>, region: number, n: number): void {
   if (regions.size < 4 || region === 0 || region === n + 1) regions.add(region);
 }
 
-/** Identifies the bytes of a tensor: tensors with equal byte ranges are stored once. */
-export function storageKey(tensor: Tensor): string {
-  return isRange(tensor.data)
-    ? `${tensor.data.file}\n${tensor.data.offset}\n${tensor.data.length}`
-    : `\n${tensor.name}`;
+/**
+ * Identifies the stored bytes of a tensor, whatever is computed from them: tensors of equal byte
+ * ranges are stored once.
+ */
+export function storageKey({ name, data }: Tensor): string {
+  const ranges = rangesOf(data);
+  return ranges.length > 0 ? ranges.map(keyOf).join('\n') : `\n${name}`;
 }
 
 /**

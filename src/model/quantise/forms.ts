@@ -1,5 +1,5 @@
-// The form in which each matrix of a model is written by a quantisation, and what its sensitivity is
-// called by.
+// The form in which each matrix of a model is written by a quantisation, and what its sensitivity
+// is called by.
 
 import type { QuantisableMatrix } from './matrices.ts';
 import type {

@@ -1,5 +1,5 @@
-// The name of a quantisation: a hash of what it writes, and the precision where it is written in one
-// of several.
+// The name of a quantisation: a hash of what it writes, and the precision where it is written in
+// one of several.
 
 import { QUANTISED_DTYPES, type Quantisation, type QuantisedDtype } from './quantisation.ts';
 

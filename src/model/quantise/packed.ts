@@ -2,10 +2,11 @@
 // floats that those bytes stand for. Nothing is read before the bytes are.
 
 import { EspalierError } from '../../errors.ts';
-import { derive } from '../../onnx/bytes.ts';
+import { derive, madeBy } from '../../onnx/bytes.ts';
 import { DataType } from '../../onnx/graph.ts';
 import type { Bytes, DerivedRange } from '../../onnx/source.ts';
 import { type BlockwiseParameters, quantisedParts } from '../../onnx/transforms/form.ts';
+import { storedAsFloats } from '../../onnx/transforms/stored/derived.ts';
 import type { QuantisableMatrix } from './matrices.ts';
 import {
   BLOCK_SIZES,
@@ -69,9 +70,12 @@ export function packedMatrix(matrix: QuantisableMatrix, packing: Packing): Packe
   const blocks = Math.ceil(inputs / block);
   const form = { bits, block, outputs, inputs, blocks, scalesType };
   if (computed) return { ...form, ...ofComputed(matrix, computed, packing, block) };
-  const source = beforeFloat16(matrix.data);
-  const floats = source === matrix.data ? matrix.type : DataType.float;
-  const parameters = { ...parametersOf(matrix, packing, block), floats };
+  const wide = beforeFloat16(matrix.data);
+  const floats = wide === matrix.data ? matrix.type : DataType.float;
+  const turned = matrix.order === 'in-out' ? beforeTurned(wide) : null;
+  const source = turned ?? wide;
+  const order = turned ? 'out-in' : matrix.order;
+  const parameters = { ...parametersOf(matrix, packing, block), floats, order };
   const all = derive('floats-to-blockwise', [source], matrix.tensor, parameters) as DerivedRange;
   const parts = quantisedParts(parameters);
   const zerosType = parameters.zeros;
@@ -98,11 +102,13 @@ export function dequantisedMatrix(matrix: QuantisableMatrix, packing: Packing): 
 
 /** The float32 bytes that all of these were rounded from; else these. */
 export function beforeFloat16(data: Bytes): Bytes {
-  if (data instanceof Uint8Array || !('from' in data)) return data;
-  const { transform, sources } = data.from;
-  const [source] = sources;
-  const whole = source && data.offset === 0 && data.length * 2 === source.length;
-  return transform === 'float32-to-float16' && whole ? source : data;
+  return madeBy(data, 'float32-to-float16')?.source ?? data;
+}
+
+/** The float32 matrix whose rows and columns these bytes have exchanged: it need not be twice. */
+function beforeTurned(data: Bytes): Bytes | null {
+  const made = madeBy(data, 'transposed');
+  return made && storedAsFloats(made.source, String(made.parameters.type ?? 'F32'), 'matrix');
 }
 
 function parametersOf(

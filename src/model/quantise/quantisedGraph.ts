@@ -247,7 +247,21 @@ class Rewriter {
 }
 
 function nothingLeft({ matrices }: QuantisationPlan): EspalierError {
-  const why = new Set(matrices.flatMap(({ matrix: { obstacle } }) => obstacle ?? []));
+  const obstacles = matrices.flatMap(({ matrix: { obstacle } }) => obstacle ?? []);
+  const why = new Set(obstacles);
+  if (obstacles.length > 0 && obstacles.length < matrices.length) {
+    const reasons = [...why].map((reason) => {
+      const of = obstacles.filter((one) => one === reason).length;
+      return `${reason.replace(/\.$/, '')} (${of} of ${matrices.length} matrices).`;
+    });
+    return new EspalierError(
+      'bad-input',
+      'Nothing is left to store in few bits: what could be is to stay as it is. ' +
+        reasons.join(' '),
+      'Export the model in the precision that it has, or choose few bits for other matrices, ' +
+        'such as the embedding or the head.',
+    );
+  }
   return new EspalierError(
     'bad-input',
     matrices.every(({ matrix }) => matrix.obstacle !== null)

@@ -2,6 +2,8 @@
 // measured and verified as it was written.
 
 import { EspalierError, throwIfCancelled } from '../../errors.ts';
+import { manifestSource } from '../../model/export/folder.ts';
+import { graphFiles } from '../../model/export/graphFiles.ts';
 import { encodeInPlace } from '../../model/export/inPlace.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
 import { filesOf } from '../../onnx/bytes.ts';
@@ -55,37 +57,27 @@ export async function loadGraph(
   const io = graphIo(opened, options.standIns ?? false);
   const reason = deviceObstacle(engine.kind, opened);
   if (reason) throw new EspalierError('unsupported-op', reason, deviceAdvice(engine.kind, opened));
-  const { folder, graphPath, whole } = opened;
-  const { directory, paths } = externalFiles(opened);
-  const files = [...(whole.path === null ? [] : [whole.path]), ...paths].map((path) => ({
-    path,
-    source: openFile(folder, path),
-  }));
+  const { graphPath } = opened;
+  const { files, made } = await filesToLoad(opened);
   const total = files.reduce((sum, { source }) => sum + source.size, 0);
   let done = 0;
   const onBytes = (bytes: number): void => {
     done += bytes;
     options.onBytes?.(done, total);
   };
-  let graph: Uint8Array<ArrayBuffer> =
-    whole.path === null ? await encodeInPlace(whole.model, folder) : new Uint8Array(0);
+  let graph = made ?? new Uint8Array(0);
   const externalData: ExternalData[] = [];
   const disk = engine.diskCopies === null ? null : diskFolder(opened);
-  for (const { path, source } of files) {
-    if (path !== whole.path && disk !== null) {
+  for (const { path, source, isGraph } of files) {
+    if (!isGraph && disk !== null) {
       onBytes(source.size);
       continue;
     }
-    const blob =
-      path !== whole.path && engine.streamsBlobs ? source.blob?.(0, source.size) : undefined;
+    const blob = !isGraph && engine.streamsBlobs ? source.blob?.(0, source.size) : undefined;
     if (blob) onBytes(source.size);
     const data = blob ?? (await readWhole(path, source, onBytes, options.signal));
-    if (path === whole.path && data instanceof Uint8Array) graph = data;
-    else
-      externalData.push({
-        path: path.startsWith(directory) ? path.slice(directory.length) : path,
-        data,
-      });
+    if (isGraph && data instanceof Uint8Array) graph = data;
+    else externalData.push({ path, data });
   }
   throwIfCancelled(options.signal);
   options.onCompile?.();
@@ -114,6 +106,52 @@ export async function loadGraph(
   };
 }
 
+/** A file that a graph is compiled from. */
+interface FileToLoad {
+  /** As the graph names it. */
+  path: string;
+  source: ByteSource;
+  isGraph: boolean;
+}
+
+/** What is read to compile the graph, and its own bytes where no file has them. */
+async function filesToLoad(
+  opened: OpenedModel,
+): Promise<{ files: FileToLoad[]; made: Uint8Array<ArrayBuffer> | null }> {
+  const { folder, whole, tensorSource } = opened;
+  if (tensorSource) {
+    // Its weights are computed from the tensor files: laid out as an export would have them.
+    const options = { kind: 'other', taken: new Set<string>(), partBytes: undefined } as const;
+    const [graph, ...data] = (await graphFiles(folder, MADE_GRAPH, whole.model, options)).files;
+    return {
+      files: data.map((file) => ({
+        path: file.path,
+        source: manifestSource(file, folder),
+        isGraph: false,
+      })),
+      made: await manifestSource(graph!, folder).read(0, graph!.size),
+    };
+  }
+  const { directory, paths } = externalFiles(opened);
+  const files = paths.map((path) => ({
+    path: path.startsWith(directory) ? path.slice(directory.length) : path,
+    source: openFile(folder, path),
+    isGraph: false,
+  }));
+  return whole.path === null
+    ? { files, made: await encodeInPlace(whole.model, folder) }
+    : {
+        files: [
+          { path: whole.path, source: openFile(folder, whole.path), isGraph: true },
+          ...files,
+        ],
+        made: null,
+      };
+}
+
+/** The name under which a graph that no file has names its data. */
+const MADE_GRAPH = 'model.onnx';
+
 /** Files that the tensors lie in, and the folder that the graph names them from. */
 function externalFiles({ whole, graphPath }: OpenedModel): { directory: string; paths: string[] } {
   return {
@@ -127,6 +165,7 @@ function externalFiles({ whole, graphPath }: OpenedModel): { directory: string; 
  * some of it does not.
  */
 export function diskFolder(opened: OpenedModel): string | null {
+  if (opened.tensorSource) return null;
   const { directory, paths } = externalFiles(opened);
   const { folder } = opened;
   const roots = new Set(

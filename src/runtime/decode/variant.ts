@@ -89,7 +89,8 @@ export class LoadedVariant implements VariantHandle {
     try {
       const started = performance.now();
       const { removed, steps = [] } = request;
-      const manifest = await exportManifest(opened, removed, { app: VERSION, steps });
+      const asked = { app: VERSION, steps, format: 'onnx' } as const;
+      const manifest = await exportManifest(opened, removed, asked);
       const exported = await openModel(manifestFolder(manifest, opened.folder), manifest.graph);
       const decoder = await Decoder.open(exported, engine, {
         signal: options.signal,
@@ -101,7 +102,7 @@ export class LoadedVariant implements VariantHandle {
       // Trying graph capture compiles the graph once more, which is not part of loading it.
       const loadSeconds = (performance.now() - started) / 1000 - (capture?.seconds ?? 0);
       report({ phase: 'compile', done: 1, total: 1, unit: 'programs' });
-      const text = await VariantText.load(exported);
+      const text = await VariantText.load(exported, opened.summary.problems);
       if (capture) notes.push(captureNote(capture.obstacle));
       const { summary } = exported;
       const info: VariantInfo = {

@@ -41,12 +41,16 @@ export class VariantText {
   /**
    * Reads tokenizer.json, tokenizer_config.json, the chat templates and generation_config.json.
    * Broken text files do not stop a model from running.
+   * @param problems of the model that it was made of, where it is an export
    */
-  static async load({ root: { folder }, config }: OpenedModel): Promise<VariantText> {
+  static async load(
+    { root: { folder }, config, summary }: OpenedModel,
+    problems = summary.problems,
+  ): Promise<VariantText> {
     const tokenizerJson = await textOf(folder, 'tokenizer.json', MAX_TOKENIZER_BYTES);
     const configJson = await textOf(folder, 'tokenizer_config.json', MAX_TOKENIZER_CONFIG_BYTES);
     const chat = await chatOfFiles(folder, configJson);
-    const tokenizer = orError(() => loadTokenizer(tokenizerJson(), configJson()));
+    const tokenizer = orError(() => loadTokenizer(tokenizerJson(), configJson(), problems));
     const template = orError(chat);
     const { model } = (config.raw.genai ?? {}) as { model?: unknown };
     const declared = [

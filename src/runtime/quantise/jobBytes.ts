@@ -3,9 +3,11 @@
 import { nameHeadSize } from '../../model/export/facts.ts';
 import { graphFiles } from '../../model/export/graphFiles.ts';
 import { exportedFiles } from '../../model/export/manifest.ts';
+import { graphWithin } from '../../model/export/names.ts';
 import { exportSteps, type StepChoice } from '../../model/export/steps.ts';
 import { loaderOf } from '../../model/export/usage.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
+import { planSize } from '../../model/open/size.ts';
 import { planRemoval } from '../../model/structure/removal.ts';
 import type { Unit } from '../../units.ts';
 
@@ -19,7 +21,10 @@ export async function bytesWritten(
   steps: readonly StepChoice[],
 ): Promise<number> {
   const { folder, root, structure, config } = opened;
-  const kind = loaderOf((path) => root.folder.open(path) !== null);
+  const kind = loaderOf(
+    (path) => root.folder.open(path) !== null,
+    graphWithin(opened, opened.graphPath),
+  );
   const removal = planRemoval(structure, removed);
   let total = 0;
   for (const { path, model } of exportedFiles(opened, removed, exportSteps(removed, steps))) {
@@ -29,4 +34,18 @@ export async function bytesWritten(
     total += files.reduce((sum, { size }) => sum + size, 0);
   }
   return total;
+}
+
+/**
+ * Of the model without the units `removed` as the source stores it: of tensor files their own
+ * bytes, not those of the graph that is made for them.
+ * @throws EspalierError as `exportedFiles`
+ */
+export async function bytesOfSource(
+  opened: OpenedModel,
+  removed: readonly Unit[],
+): Promise<number> {
+  return opened.tensorSource
+    ? planSize(opened.summary, removed).bytes
+    : bytesWritten(opened, removed, []);
 }

@@ -17,8 +17,9 @@ import { noteText, targetNotes } from '../../model/quantise/targets.ts';
 import { planRemoval } from '../../model/structure/removal.ts';
 import { applyRemoval } from '../../model/structure/remove.ts';
 import type { Structure } from '../../model/structure/structure.ts';
-import { keyOf } from '../../onnx/bytes.ts';
+import { keyOf, rangesOf } from '../../onnx/bytes.ts';
 import { DataType } from '../../onnx/graph.ts';
+import type { Bytes } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
 import type { QuantiseJob } from './job.ts';
 
@@ -103,13 +104,19 @@ export function matrixReports(
     const known = sensitivities.get(sensitivityKey(matrix));
     return {
       ...{ tensor, block, part, inputs, outputs },
-      storedBytes: data.length,
+      storedBytes: fileBytes(data),
       writtenBytes: writtenBytes(base, matrix, form),
       form,
       obstacle: kept(kind, settings) ? null : obstacle,
       sensitivity: form === 'float' && obstacle !== null ? null : (known ?? null),
     };
   });
+}
+
+/** Bytes that a matrix takes in the files of the source; its own where it lies in memory. */
+function fileBytes(data: Bytes): number {
+  const ranges = rangesOf(data);
+  return ranges.length === 0 ? data.length : ranges.reduce((sum, { length }) => sum + length, 0);
 }
 
 /** A table or head that is kept because the settings say so needs no excuse. */

@@ -53,7 +53,7 @@ export async function readQuantiseTexts(
 ): Promise<QuantiseTexts> {
   let loaded: Promise<Tokenizer> | null = null;
   const tokenizer = (): Promise<Tokenizer> => {
-    loaded ??= folderTokenizer(root.folder);
+    loaded ??= folderTokenizer(root.folder, summary.problems);
     return loaded;
   };
   const notes = new Set<string>();

@@ -1,8 +1,9 @@
 // What calibrate() says of a text that the tokenizer cannot write.
 
 import { expect, it } from 'vitest';
+import { memoryFolder } from '../../onnx/testing/text.ts';
 import { loadTokenizer } from '../../text/tokenizer.ts';
-import { calibrate } from './calibration.ts';
+import { calibrate, folderTokenizer } from './calibration.ts';
 
 const tokenizer = loadTokenizer(
   JSON.stringify({
@@ -48,4 +49,10 @@ it('refuses what stands for an image, in a text and in windows', async () => {
     await expect(calibrate(source, wanted, async () => tokenizer, model)).rejects.toThrow(
       'The text has token id 2, in whose place this model takes an image',
     );
+});
+
+it('says why the tokenizer of a GGUF file could not be taken', async () => {
+  const problems = [{ code: 'gguf-tokenizer', message: 'How it splits a text is not known.' }];
+  await expect(folderTokenizer(memoryFolder({}), problems)).rejects.toThrow(problems[0]!.message);
+  await expect(folderTokenizer(memoryFolder({}))).rejects.toThrow('has no tokenizer.json');
 });

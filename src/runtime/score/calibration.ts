@@ -153,12 +153,18 @@ export function checkVocabulary(
 }
 
 /**
- * The tokenizer of a model folder. @throws EspalierError `tokenizer` when it is missing or broken
+ * The tokenizer of a model folder.
+ * @param problems of the model: why there is none
+ * @throws EspalierError `tokenizer` when it is missing or broken
  */
-export async function folderTokenizer(folder: Folder): Promise<Tokenizer> {
+export async function folderTokenizer(
+  folder: Folder,
+  problems: ModelSummary['problems'] = [],
+): Promise<Tokenizer> {
   const json = await readText(folder, 'tokenizer.json', MAX_TOKENIZER_BYTES, 'tokenizer');
   return loadTokenizer(
     json,
     await readText(folder, 'tokenizer_config.json', MAX_TOKENIZER_CONFIG_BYTES, 'tokenizer'),
+    problems,
   );
 }

@@ -6,7 +6,9 @@ import type { HealedForms } from '../../contract/export.ts';
 import type { Progress } from '../../contract/progress.ts';
 import type { Measure } from '../../contract/score.ts';
 import { madeOf, manifestFolder } from '../../model/export/folder.ts';
-import { type ExportSource, exportManifest } from '../../model/export/manifest.ts';
+import type { ExportFormat } from '../../model/export/formats.ts';
+import { exportManifest } from '../../model/export/manifest.ts';
+import type { ExportSource } from '../../model/export/request.ts';
 import { healingOf, quantisationOf, type StepChoice } from '../../model/export/steps.ts';
 import { healedStructure } from '../../model/healing/healedStructure.ts';
 import type { Healing } from '../../model/healing/healing.ts';
@@ -35,6 +37,8 @@ export interface ExportPlan {
   source: ExportSource;
   removed: readonly Unit[];
   steps: readonly StepChoice[];
+  /** ONNX by default. */
+  format?: ExportFormat;
 }
 
 /** An exported model before it is written, with programs over the folder of its source. */
@@ -52,7 +56,7 @@ export interface ExportedPrograms {
  * @throws EspalierError as `exportManifest`, `openModel` and `makeScorePrograms`
  */
 export async function exportedPrograms(
-  { source, removed, steps }: ExportPlan,
+  { source, removed, steps, format = 'onnx' }: ExportPlan,
   engine: Pick<Engine, 'kind' | 'float16'>,
   accuracyLevels: AccuracyLevels,
   compare?: (
@@ -60,7 +64,7 @@ export async function exportedPrograms(
     options: ProgramOptions,
   ) => BoundProgram,
 ): Promise<ExportedPrograms> {
-  const manifest = await exportManifest(source, removed, { app: VERSION, steps });
+  const manifest = await exportManifest(source, removed, { app: VERSION, steps, format });
   const opened = await openModel(manifestFolder(manifest, source.folder), manifest.graph);
   const options = { device: engine.kind, accuracyLevels };
   const programs = makeScorePrograms(opened, options);
@@ -173,19 +177,21 @@ export async function measureForms(
 /**
  * NLL of each predicted token of one window that the exported model must reproduce: by the score
  * programs, with the weights of the plan's healing where it has one. Where matrices of few bits
- * become float ones, or float ones few bits, programs are cut out of the graph that has those.
+ * become float ones, or float ones few bits, or healed values are rounded to what tensor files
+ * hold, programs are cut out of the graph that has those.
  * @throws EspalierError as `ScoreSession.nllPerToken` and `exportedPrograms`
  */
 export function expectedNll(
   session: ScoreSession,
   opened: OpenedModel,
-  { removed, steps }: Pick<ExportPlan, 'removed' | 'steps'>,
+  { removed, steps, format = 'onnx' }: Pick<ExportPlan, 'format' | 'removed' | 'steps'>,
   window: readonly number[],
   signal?: AbortSignal,
   onBlock?: (done: number, total: number) => void,
 ): Promise<Float32Array> {
-  const plan = { source: opened, removed, steps };
-  if (quantisationOf(steps))
+  const plan = { source: opened, removed, steps, format };
+  // Tensor files hold what is healed in their own types.
+  if (quantisationOf(steps) || (format !== 'onnx' && healingOf(steps)))
     return withExported(session, plan, writtenLevels(steps, session.engine.kind), (exported) =>
       exported.nllPerToken([], window, signal, onBlock),
     );

@@ -1,7 +1,6 @@
 // The checks of an export that need no runtime: its structure, its graph against the plan, and the
 // bytes of every tensor. Tensors may exceed the memory, so none is read whole.
 
-import { isCancelled, throwIfCancelled, toReport } from '../../errors.ts';
 import { type ExportedFile, exportedFiles, filesAlong } from '../../model/export/manifest.ts';
 import { exportSteps, type StepChoice } from '../../model/export/steps.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
@@ -10,14 +9,12 @@ import { planRemoval } from '../../model/structure/removal.ts';
 import { BytesReader, filesOf, keyOf } from '../../onnx/bytes.ts';
 import { checkGraph } from '../../onnx/check.ts';
 import type { Model, Node, Tensor } from '../../onnx/graph.ts';
-import type { ByteSource, Folder } from '../../onnx/source.ts';
+import type { Folder } from '../../onnx/source.ts';
 import { formatBytes } from '../../quantities.ts';
 import type { Unit } from '../../units.ts';
+import { byteDifference, COMPUTED, fromSource } from './bytes.ts';
 import { failed, type Outcome, passed } from './outcome.ts';
 import { compareStreams } from './residual.ts';
-
-/** Bytes compared at a time. */
-const READ_BYTES = 4 * 2 ** 20;
 
 /** The written graph is well-formed, has its blocks, and agrees with its config. */
 export function checkStructure(exported: OpenedModel, numBlocks: number): Outcome {
@@ -165,7 +162,7 @@ export async function compareWithSource(
           `${original.dims.join(' x ')} (type ${original.type})`,
       );
     const before = bytes;
-    const made = !taken.has(keyOf(original.data));
+    const made = !taken.has(keyOf(original.data)) || 'from' in original.data;
     const difference = await byteDifference(
       `the tensor ${name}`,
       made ? COMPUTED : 'the source',
@@ -197,25 +194,6 @@ export async function compareWithSource(
       ? `${all}, all equal to the source`
       : `${all}: ${count - computed} equal to those of the source, ${computed} to ${COMPUTED}`,
   );
-}
-
-/** The source cannot be read any more, which says nothing against its export. */
-export class UnreadableSource extends Error {}
-
-/** The bytes of the source; what goes wrong while they are read is an `UnreadableSource`. */
-function fromSource(open: () => ByteSource): ByteSource {
-  const gone = (error: unknown): never => {
-    throw isCancelled(error) ? error : new UnreadableSource(toReport(error).message);
-  };
-  try {
-    const source = open();
-    return {
-      size: source.size,
-      read: (offset, length) => source.read(offset, length).catch(gone),
-    };
-  } catch (error) {
-    return gone(error);
-  }
 }
 
 /** Files that the export has as they are in the source, because the model needs them. */
@@ -270,54 +248,4 @@ function tensorsOf(model: Model): Map<string, Tensor> {
       if (attribute.kind === 'tensor')
         tensors.set(`${node.outputs[0]} (${attribute.name})`, attribute.value);
   return tensors;
-}
-
-/** What tensors are compared with that the source does not have so. */
-const COMPUTED = 'what the export computes from the source';
-
-/**
- * Where bytes first differ, or null.
- * @param name what they are; what: what they are compared with
- */
-async function byteDifference(
-  name: string,
-  what: string,
-  a: ByteSource,
-  b: ByteSource,
-  signal: AbortSignal | undefined,
-  onBytes: (done: number) => void,
-): Promise<string | null> {
-  const length = a.size;
-  if (length !== b.size) return `${name} has ${length} bytes instead of ${b.size}`;
-  const read = (at: number) =>
-    Promise.all([a, b].map((held) => held.read(at, Math.min(READ_BYTES, length - at))));
-  for (let at = 0; at < length; at += READ_BYTES) {
-    throwIfCancelled(signal);
-    const [left = EMPTY, right = EMPTY] = await read(at);
-    const wrong = firstDifference(left, right);
-    if (wrong >= 0) return `${name} differs from ${what} at byte ${at + wrong} of ${length}`;
-    onBytes(at + left.length);
-  }
-  return null;
-}
-
-const EMPTY = new Uint8Array(0);
-
-/**
- * Index of the first byte that differs, or -1. Eight bytes a step where both are aligned to eight,
- * as whole reads are.
- */
-function firstDifference(a: Uint8Array, b: Uint8Array): number {
-  let k = 0;
-  if (a.byteOffset % 8 === 0 && b.byteOffset % 8 === 0) {
-    const [left, right] = [words(a), words(b)];
-    while (k < left.length && left[k] === right[k]) k++;
-    k *= 8;
-  }
-  for (; k < a.length; k++) if (a[k] !== b[k]) return k;
-  return -1;
-}
-
-function words({ buffer, byteOffset, length }: Uint8Array): BigInt64Array {
-  return new BigInt64Array(buffer, byteOffset, length >> 3);
 }

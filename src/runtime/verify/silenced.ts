@@ -8,6 +8,7 @@ import { healedGraph } from '../../model/healing/healedGraph.ts';
 import { blockOfValues } from '../../model/healing/healedStructure.ts';
 import { changesByWeight } from '../../model/healing/storedWeights.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
+import { isGenai, withinTop } from '../../model/open/root.ts';
 import { formOf } from '../../model/quantise/forms.ts';
 import { quantisableMatrices } from '../../model/quantise/matrices.ts';
 import { planRemoval } from '../../model/structure/removal.ts';
@@ -95,7 +96,10 @@ function healed(graph: Graph, structure: Structure, steps: readonly StepChoice[]
  * The graph with all of its blocks in few bits. What was computed for the plan has nothing for the
  * matrices that it removes: they stay floats, since they are multiplied by zero.
  */
-function quantised({ structure, root }: OpenedModel, steps: readonly StepChoice[]): Graph {
+function quantised(
+  { structure, root, graphPath }: OpenedModel,
+  steps: readonly StepChoice[],
+): Graph {
   const kept = steps.flatMap((choice): StepChoice[] => {
     // Scales are rounded to float16 with the activations, and the integers follow the scales.
     if (choice.step === 'healing' || choice.step === 'float16') return [choice];
@@ -113,7 +117,7 @@ function quantised({ structure, root }: OpenedModel, steps: readonly StepChoice[
     const floats = Object.fromEntries(missing.map(({ tensor }) => [tensor, 'float' as const]));
     return [{ ...choice, quantisation: { ...quantisation, forms: { ...forms, ...floats } } }];
   });
-  const place = { structure, root, named: structure };
+  const place = { structure, genai: isGenai(root, withinTop(root, graphPath)) };
   return exportedModel(place, planRemoval(structure, []), kept).graph;
 }
 

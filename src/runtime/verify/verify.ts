@@ -6,12 +6,14 @@ import type { Verification, VerifyCheck } from '../../contract/verify.ts';
 import { EspalierError, isCancelled, toReport } from '../../errors.ts';
 import { defaultBudget } from '../../memoryBudget.ts';
 import type { ExportedFile } from '../../model/export/manifest.ts';
+import type { StepChoice } from '../../model/export/steps.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
 import type { Folder } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
 import { GraphRunner } from '../decode/likelihood.ts';
 import { deviceObstacle } from '../decode/runnable.ts';
 import type { Engine } from '../device/engine.ts';
+import { UnreadableSource } from './bytes.ts';
 import { differsToo, excuseOf, lacksKernel, type Original } from './excuse.ts';
 import {
   checkStream,
@@ -19,7 +21,6 @@ import {
   compareWithPlan,
   compareWithSource,
   plannedFiles,
-  UnreadableSource,
 } from './files.ts';
 import { failed, type Outcome, passed } from './outcome.ts';
 import {
@@ -32,12 +33,18 @@ import {
   sizeObstacle,
 } from './runs.ts';
 import { compareSilenced, silencedSource } from './silenced.ts';
+import { compareTensors, withStoredChanges } from './tensorFiles.ts';
 
 /**
  * Tokens of the window that is compared at most: enough to see every block, short enough for logits
  * of a large vocabulary.
  */
 export const VERIFY_TOKENS = 64;
+
+/** Tokens of the window for a model: no more than its context has. */
+export const verifyTokens = ({ contextLength }: { contextLength: number | null }): number =>
+  Math.min(VERIFY_TOKENS, Math.max(2, contextLength ?? VERIFY_TOKENS));
+
 /**
  * Failures to run a graph that are due to this machine and say nothing about the files: what does
  * not run here may run where it is meant to.
@@ -168,7 +175,18 @@ export async function verifyExport(
   const opened = exported as OpenedModel | null;
   if (opened) {
     const { source } = expected;
-    if (source) {
+    if (source && opened.tensorSource)
+      await check(
+        'bytes of every tensor',
+        () =>
+          compareTensors(
+            ...([opened, source.opened, source.removed, expected.steps ?? []] as const),
+            signal,
+            (done, all) => report(done, all, 'bytes'),
+          ),
+        ofReading,
+      );
+    else if (source) {
       let planned: ExportedFile[] | null = null;
       await check('graph as planned', async () => {
         planned = plannedFiles(source.opened, source.removed, expected.steps ?? []);
@@ -268,8 +286,7 @@ async function runWhole(
     const { source } = expected;
     const worthwhile =
       original && mayRunSource(original.opened, engine, original.budgetBytes, !expected.nll);
-    const silenced =
-      source && worthwhile ? silencedSource(source.opened, source.removed, expected.steps) : null;
+    const silenced = source && worthwhile ? await silencedOf(opened, source, expected.steps) : null;
     if (silenced)
       await check(SILENCED, () => compareSilenced(ready, opened, silenced, window, engine, signal));
     await check(
@@ -287,6 +304,16 @@ async function runWhole(
   } finally {
     await (runner as GraphRunner | null)?.dispose();
   }
+}
+
+/** What `silencedSource` makes; the healed values of tensor files are those that they hold. */
+async function silencedOf(
+  exported: OpenedModel,
+  { opened, removed }: NonNullable<Expectation['source']>,
+  steps: readonly StepChoice[] = [],
+): Promise<OpenedModel | null> {
+  if (!exported.tensorSource) return silencedSource(opened, removed, steps);
+  return silencedSource(await withStoredChanges(opened, steps), removed);
 }
 
 /** The outcome of a check; an error is a failure. */

@@ -6,7 +6,10 @@ import { BytesReader, keyOf, streamOf } from '../../onnx/bytes.ts';
 import type { Bytes, Folder } from '../../onnx/source.ts';
 import type { Engine, Feed } from '../device/engine.ts';
 import { elements } from '../device/host.ts';
-import { type RangeTarget, READ_BYTES, readRanges } from './readRanges.ts';
+import { type RangeTarget, readRanges } from './readRanges.ts';
+
+/** Bytes computed at a time: they stay in the processor's cache until they are written. */
+const COMPUTED_BYTES = 2 ** 22;
 
 /** Memory whose bytes can be read as tensors. */
 interface Holder {
@@ -136,13 +139,17 @@ export class WeightStore {
   /** What is computed from several ranges, one stretch at a time. */
   private async compute(reads: Reads['computed'], { signal, onBytes }: LoadOptions) {
     const reader = new BytesReader(this.folder);
+    const most = Math.max(0, ...reads.map(({ data }) => data.length));
+    // What is written is copied, so one piece of memory serves all.
+    const memory = new Uint8Array(Math.min(COMPUTED_BYTES, most));
     for (const { data, holder } of reads) {
       const source = reader.open(data);
-      for (let at = 0; at < source.size; at += READ_BYTES) {
+      for (let at = 0; at < source.size; at += COMPUTED_BYTES) {
         throwIfCancelled(signal);
-        const length = Math.min(READ_BYTES, source.size - at);
-        holder.write(at, await source.read(at, length));
-        onBytes?.(length);
+        const part = memory.subarray(0, Math.min(COMPUTED_BYTES, source.size - at));
+        await source.readInto(at, part);
+        holder.write(at, part);
+        onBytes?.(part.length);
       }
     }
   }

@@ -9,14 +9,27 @@ import { sizeSteps, stepsOf } from '../heal/steps.ts';
 import { engineJob } from '../jobs.ts';
 import { effectKey } from '../keys.ts';
 import { runJob } from '../runJob.ts';
-import { alsoWritten, exportForm, formIn, isPlain, isSameForm } from './selectors.ts';
+import { kitWindows, writesKit } from './kit.ts';
+import {
+  alsoWritten,
+  exportForm,
+  exportFormat,
+  formatOfSource,
+  formIn,
+  isPlain,
+  isSameForm,
+} from './selectors.ts';
 import { studyRecord } from './study.ts';
 import { pickTarget } from './target.ts';
 
 export interface ExportActions {
   setTarget(target: 'folder' | 'zip'): void;
+  /** Whether a pruned checkpoint has the kit for continued pretraining beside it. */
+  setKit(kit: boolean): void;
   /** Whether every precision of the folder loses the units, each as it is. */
   setAllGraphs(on: boolean): void;
+  /** Of tensor files: in their own format, which has no other precision, or as ONNX. */
+  setFormat(format: 'source' | 'onnx'): Promise<void>;
   /**
    * The precision that exports, and measurements of what they write, are in; null for the source's.
    */
@@ -59,10 +72,16 @@ export function makeExportActions(context: Context): ExportActions {
         const { dtype, also } = get().export;
         const isMain = form.dtype === dtype;
         patch('export', {
-          ...(isMain && { dtype: null, quantised: 'again' }),
+          // Of a precision that is not to be had, the format stays: others are chosen there.
+          ...(isMain && {
+            dtype: null,
+            quantised: 'again',
+            format: dtype === null ? 'source' : 'onnx',
+          }),
           also: also.filter((one) => one !== form.dtype),
         });
         context.fail('export', error);
+        if (isMain && dtype !== null) await askSizes();
         return;
       }
     }
@@ -77,7 +96,13 @@ export function makeExportActions(context: Context): ExportActions {
 
   return {
     setTarget: (target) => patch('export', { target }),
+    setKit: (kit) => patch('export', { kit }),
     setAllGraphs: (allGraphs) => patch('export', { allGraphs }),
+    async setFormat(format) {
+      context.clear('export');
+      patch('export', { format, ...(format === 'source' && { dtype: null, also: [] }) });
+      await askSizes();
+    },
     async setDtype(dtype) {
       context.clear('export');
       patch('export', { dtype });
@@ -101,6 +126,7 @@ export function makeExportActions(context: Context): ExportActions {
       const { dtype, allGraphs, quantised } = get().export;
       const { floats } = exportForm(get());
       const further = alsoWritten(get());
+      const format = formatOfSource(get()) === null ? undefined : exportFormat(get());
       const study = studyRecord(get());
       const request: ExportRequest = {
         removed,
@@ -111,6 +137,8 @@ export function makeExportActions(context: Context): ExportActions {
         plan: floats === null ? (effect.known.get(effectKey(get()) ?? '') ?? null) : null,
         // A healing is of the weights of one graph.
         allGraphs: allGraphs && dtype === null && further.length === 0 && healing === undefined,
+        ...(format && { format }),
+        ...(writesKit(get()) && { kit: { windows: kitWindows(get()) } }),
         ...(study && { study }),
       };
       await runJob<never, ExportResult>(context, 'export', {

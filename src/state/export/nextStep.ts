@@ -6,8 +6,10 @@ import {
   genaiCode,
   genaiFolder,
   type Loader,
+  llamaCppCode,
   loaderOf,
   onnxRuntimeCode,
+  transformersCode,
   transformersJsCode,
 } from '../../model/export/usage.ts';
 
@@ -26,11 +28,15 @@ export function nextStep({
 }: Pick<ExportResult, 'name' | 'files' | 'loading'>): NextStep {
   const paths = files.map(({ path }) => path);
   const has = (path: string) => paths.includes(path);
-  const genai = genaiFolder(has, loading.graph);
-  const loader = genai === null ? loaderOf(has) : 'genai';
+  const found = loaderOf(has, loading.graph);
+  // A config of ONNX Runtime GenAI may lie deeper, beside its graph.
+  const nested = has('genai_config.json') ? null : genaiFolder(has, loading.graph);
+  const loader = nested === null ? found : 'genai';
   const code = {
     'transformers.js': () => transformersJsCode(name.replaceAll("'", "\\'"), loading),
-    genai: () => genaiCode(genai ? `${name}/${genai}` : name),
+    genai: () => genaiCode(nested ? `${name}/${nested}` : name),
+    transformers: () => transformersCode(name),
+    'llama.cpp': () => llamaCppCode(name, loading.graph),
     other: () => onnxRuntimeCode(name, loading.graph),
   }[loader]();
   return { loader, code, hub: hubCommands(name) };

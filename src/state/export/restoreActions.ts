@@ -5,11 +5,15 @@ import type { ScoreResult, TextSource } from '../../contract/score.ts';
 import { EspalierError } from '../../errors.ts';
 import { difference, type Identity } from '../../model/export/identity.ts';
 import { isQuantisedDtype } from '../../model/export/steps.ts';
+import { blocksLeft } from '../../units.ts';
+import { madeFromNow } from '../../words/dialogs/kept.ts';
 import { HEALING_SAID } from '../../words/healing.ts';
 import { QUANTISING_SAID } from '../../words/quantising.ts';
 import type { Context } from '../context.ts';
 import { healingOf } from '../heal/state.ts';
+import { engineObstacle } from '../jobs.ts';
 import { settingsKey } from '../keys.ts';
+import type { OpenModel } from '../open/state.ts';
 import type { PlanActions } from '../plan/actions.ts';
 import type { QuantiseShelfActions } from '../quantise/shelfActions.ts';
 import type { ScoreActions } from '../score/actions.ts';
@@ -18,7 +22,10 @@ import type { ExportActions } from './actions.ts';
 import { type Restored, readRestored } from './provenance.ts';
 
 export interface RestoreActions {
-  /** Text of an espalier.json that was dropped onto the open model. */
+  /**
+   * Text of an espalier.json that was dropped onto the open model: restores its plan, or says what
+   * the open folder was made from, where it has as many blocks as were left.
+   */
   restore(text: string): Promise<void>;
 }
 
@@ -49,7 +56,7 @@ export function makeRestoreActions(
     Pick<ExportActions, 'setDtype'> &
     Pick<QuantiseShelfActions, 'restoreQuantisation'>,
 ): RestoreActions {
-  const { api, get } = context;
+  const { api, get, patch } = context;
   const requests = context.newest();
   // Renamed: a name that starts with `use` reads as a React hook.
   const { useWindows: giveWindows } = api;
@@ -77,6 +84,14 @@ export function makeRestoreActions(
     }
     others.takeCurve(result, text ? settingsKey(get().score.settings) : '', true, notes);
   }
+  /** Engines that train a checkpoint do not copy the espalier.json beside it. */
+  function takeOrigin(current: OpenModel, madeFrom: Restored): void {
+    const busy = engineObstacle(get());
+    if (busy) throw new EspalierError('bad-input', busy, 'Drop the file again when it has ended.');
+    patch('model', { current: { ...current, madeFrom } });
+    context.toast(madeFromNow(current.summary.name, madeFrom.sourceName));
+  }
+
   return {
     async restore(text) {
       const { current } = get().model;
@@ -92,6 +107,11 @@ export function makeRestoreActions(
         }
         const restored = readRestored(text);
         const { summary } = current;
+        const left = blocksLeft(restored.numBlocks, restored.removed);
+        if (restored.numBlocks !== summary.numBlocks && left === summary.numBlocks) {
+          takeOrigin(current, restored);
+          return;
+        }
         const why = await mismatch(restored, summary.numBlocks, api.identity);
         if (!isNewest()) return;
         if (why) {

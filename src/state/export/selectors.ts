@@ -1,15 +1,24 @@
 // The size of the export that the page would write: of the plan, in the chosen precision.
 
+import { type ExportFormat, formatObstacle } from '../../model/export/formats.ts';
 import {
   dtypeSteps,
   type ExportDtype,
   isQuantisedDtype,
   stepsObstacle,
 } from '../../model/export/steps.ts';
+import {
+  dtypeBefore,
+  graphDtype,
+  needsFloats,
+  sourceFormat,
+  type TensorFormat,
+} from '../../model/open/made.ts';
 import { type PlanSize, planSize } from '../../model/open/size.ts';
 import { storedObstacle } from '../../model/quantise/dtypes.ts';
 import type { QuantisedDtype } from '../../model/quantise/quantisation.ts';
 import type { Unit } from '../../units.ts';
+import { OBSTACLES } from '../../words/quantising.ts';
 import { activeHealing } from '../heal/selectors.ts';
 import { effectKey } from '../keys.ts';
 import { derive } from '../memo.ts';
@@ -25,9 +34,33 @@ const FLOATS: readonly string[] = ['fp32', 'fp16', 'bf16'];
 
 /** True where healed matrices have to be quantised again, or be kept as floats. */
 export const isQuantised = (state: StudioState): boolean => {
-  const dtype = modelOf(state)?.summary.dtype;
-  return dtype !== undefined && !FLOATS.includes(dtype);
+  const summary = modelOf(state)?.summary;
+  return summary !== undefined && !FLOATS.includes(graphDtype(summary));
 };
+
+/** The format of the tensor files of the open model; null where it has a graph. */
+export const formatOfSource = (state: StudioState): TensorFormat | null => {
+  const summary = modelOf(state)?.summary;
+  return summary ? sourceFormat(summary) : null;
+};
+
+/** Why the plan cannot be written in the format of its tensor files; null where it can. */
+export function sourceFormatObstacle(state: StudioState): string | null {
+  const format = formatOfSource(state);
+  if (format === null) return null;
+  return formatObstacle(format, format, state.plan.present.removed, [])?.message ?? null;
+}
+
+/** The format that the export writes. */
+export function exportFormat(state: StudioState): ExportFormat {
+  const { format, dtype } = state.export;
+  const isOnnx = format === 'onnx' || dtype !== null || sourceFormatObstacle(state) !== null;
+  return isOnnx ? 'onnx' : (formatOfSource(state) ?? 'onnx');
+}
+
+/** True where tensor files are written as ONNX. */
+export const isConverted = (state: StudioState): boolean =>
+  formatOfSource(state) !== null && exportFormat(state) === 'onnx';
 
 /** True where the dialog speaks of an adapter for PEFT: the plan is healed by LoRA. */
 export const offersAdapter = (state: StudioState): boolean =>
@@ -73,40 +106,71 @@ export const formsView = derive(
 );
 
 const floatsOf = (state: StudioState): string | null =>
-  (state.export.quantised === 'float' && isQuantised(state) && state.plan.present.healing) || null;
+  (exportFormat(state) === 'onnx' &&
+    state.export.quantised === 'float' &&
+    isQuantised(state) &&
+    state.plan.present.healing) ||
+  null;
 
 function formFor(
   dtype: ExportDtype | null,
   floats: string | null,
   quantise: StudioState['quantise'],
   plan: Plan,
+  converted: boolean,
 ): ExportForm {
   const written = isQuantisedDtype(dtype) ? writtenIn({ quantise }, dtype, plan) : null;
-  return { dtype, floats, quantised: written && (alikeOf(written)?.key ?? null) };
+  const isMade = dtype === null && converted;
+  return {
+    dtype,
+    converted: isMade,
+    floats,
+    quantised: written && (alikeOf(written)?.key ?? null),
+  };
 }
 
 /** What the export of the plan is written as. */
 export const exportForm = derive(
-  (state: StudioState) => [state.export.dtype, floatsOf(state), state.quantise, state.plan.present],
+  (state: StudioState) => [
+    state.export.dtype,
+    floatsOf(state),
+    state.quantise,
+    state.plan.present,
+    isConverted(state),
+  ],
   formFor,
 );
 
 /** The same of another precision. */
 export const formIn = (state: StudioState, dtype: ExportDtype | null): ExportForm =>
-  formFor(dtype, floatsOf(state), state.quantise, state.plan.present);
+  formFor(dtype, floatsOf(state), state.quantise, state.plan.present, isConverted(state));
+
+const NONE: StudioState['export']['also'] = [];
 
 /** The further precisions that the export writes: those that it can. */
 export const alsoWritten = derive(
   (state: StudioState) => [
-    state.export.also,
+    exportFormat(state) === 'onnx' ? state.export.also : NONE,
     state.export.dtype,
     state.model.current,
     state.quantise,
     state.plan.present,
   ],
   (also, main, model, quantise, plan): readonly (ExportDtype | null)[] =>
-    also.filter((dtype) => dtype !== main && obstacleOf(model, quantise, plan, dtype) === null),
+    also.filter(
+      (dtype) =>
+        dtype !== main &&
+        obstacleOf(model, quantise, plan, dtype) === null &&
+        (!model || isBeside(model.summary, main, dtype)),
+    ),
 );
+
+/** Whether one folder can have both precisions: made from weights as stored, or from floats. */
+export const isBeside = (
+  summary: OpenModel['summary'],
+  one: ExportDtype | null,
+  other: ExportDtype | null,
+): boolean => needsFloats(summary, [one]) === needsFloats(summary, [other]);
 
 /** How the plan is written in a precision of few bits: see `writtenIn`. */
 export const writtenAs = (state: StudioState, dtype: QuantisedDtype): Written =>
@@ -116,6 +180,24 @@ export const writtenAs = (state: StudioState, dtype: QuantisedDtype): Written =>
 export const dtypeObstacle = (state: StudioState, dtype: ExportDtype | null): string | null =>
   obstacleOf(state.model.current, state.quantise, state.plan.present, dtype);
 
+/** The same of what stands against it whatever is quantised: by the weights and the healing. */
+export const precisionObstacle = (
+  { model, plan }: Pick<StudioState, 'model' | 'plan'>,
+  dtype: ExportDtype,
+): string | null => model.current && weightsObstacle(model.current.summary, plan.present, dtype);
+
+function weightsObstacle(
+  summary: OpenModel['summary'],
+  { healing }: Plan,
+  dtype: ExportDtype,
+): string | null {
+  const stored = dtypeBefore(summary, dtype);
+  if (healing !== undefined && needsFloats(summary, [dtype])) return OBSTACLES.healedStored;
+  return isQuantisedDtype(dtype)
+    ? storedObstacle(stored, dtype)
+    : stepsObstacle(stored, dtypeSteps(dtype));
+}
+
 function obstacleOf(
   model: OpenModel | null,
   quantise: StudioState['quantise'],
@@ -123,18 +205,21 @@ function obstacleOf(
   dtype: ExportDtype | null,
 ): string | null {
   if (!model || dtype === null) return null;
-  const stored = model.summary.dtype;
-  if (!isQuantisedDtype(dtype)) return stepsObstacle(stored, dtypeSteps(dtype));
+  const why = weightsObstacle(model.summary, plan, dtype);
+  if (why !== null || !isQuantisedDtype(dtype)) return why;
   const written = writtenIn({ quantise }, dtype, plan);
-  return storedObstacle(stored, dtype) ?? (written.by === 'nothing' ? written.why : null);
+  return written.by === 'nothing' ? written.why : null;
 }
 
 /** True for the form in which sizes follow from the structure alone. */
-export const isPlain = ({ dtype, floats }: ExportForm): boolean =>
-  dtype === null && floats === null;
+export const isPlain = ({ dtype, converted, floats }: ExportForm): boolean =>
+  dtype === null && !converted && floats === null;
 
 export const isSameForm = (a: ExportForm, b: ExportForm): boolean =>
-  a.dtype === b.dtype && a.floats === b.floats && a.quantised === b.quantised;
+  a.dtype === b.dtype &&
+  a.converted === b.converted &&
+  a.floats === b.floats &&
+  a.quantised === b.quantised;
 
 function sizeOf(
   model: OpenModel | null,

@@ -10,6 +10,8 @@ import type { Slice } from '../slice.ts';
 /** What makes an export take other bytes than the source's weights. */
 export interface ExportForm {
   dtype: ExportDtype | null;
+  /** Tensor files are written as ONNX, in the precision of the graph that was made for them. */
+  converted: boolean;
   /** Id of a healing whose matrices are written as floats although the graph has few bits. */
   floats: string | null;
   /** In few bits: by what, the key of its `Written`, or of settings that are as large. */
@@ -43,6 +45,11 @@ export interface ExportSlice {
   /** What the last export took, of any model: it tells how long the next one takes. */
   measured: { bytes: number; seconds: number } | null;
   target: 'folder' | 'zip';
+  /**
+   * Of a model of tensor files: in the format of the source, or as ONNX. Precisions are made in
+   * ONNX, whatever this says.
+   */
+  format: 'source' | 'onnx';
   /** The precision to write in; null for the source's. */
   dtype: ExportDtype | null;
   /** Precisions that are written into the same folder besides; null for the source's. */
@@ -52,6 +59,8 @@ export interface ExportSlice {
    * a little of the healing; `float` keeps them as they are, which makes the files larger.
    */
   quantised: 'again' | 'float';
+  /** Whether a pruned checkpoint has the kit for continued pretraining beside it. */
+  kit: boolean;
   /** Whether other precisions of the folder lose the same units. */
   allGraphs: boolean;
   /** What exports in such a form write, as far as it was asked; the newest last. */
@@ -67,9 +76,11 @@ const first: ExportSlice = {
   result: null,
   measured: null,
   target: 'folder',
+  format: 'source',
   dtype: null,
   also: [],
   quantised: 'again',
+  kit: false,
   allGraphs: false,
   sizes: [],
   forms: { running: false, progress: null, known: null },
@@ -78,8 +89,8 @@ const first: ExportSlice = {
 
 export const EXPORT: Slice<ExportSlice> = {
   first,
-  keep: ({ measured, dtype, also, quantised, allGraphs, sizes }, opened) =>
+  keep: ({ measured, format, dtype, also, quantised, kit, allGraphs, sizes }, opened) =>
     opened === 'same-model'
-      ? { ...first, measured, dtype, also, quantised, allGraphs, sizes }
+      ? { ...first, measured, format, dtype, also, quantised, kit, allGraphs, sizes }
       : { ...first, measured },
 };

@@ -6,7 +6,7 @@ import type { VariantMeasure } from '../../contract/speed.ts';
 import { planSize } from '../../model/open/size.ts';
 import { blocksLeft, type Unit } from '../../units.ts';
 import type { GoalKind } from '../../words/goal.ts';
-import { sizeIn } from '../export/selectors.ts';
+import { exportForm, isPlain, sizeIn } from '../export/selectors.ts';
 import { predict } from '../speed/prediction.ts';
 import { deviceEstimate, newestOf, PROTOCOLS, speedKey } from '../speed/settings.ts';
 import type { Measured } from '../speed/state.ts';
@@ -31,7 +31,7 @@ export function sizeOf(state: StudioState, removed: readonly Unit[]): number | n
   const { model, export: chosen } = state;
   if (!model.current) return null;
   const { summary } = model.current;
-  if (chosen.dtype === null)
+  if (isPlain(exportForm(state)))
     return removed.length === 0 ? summary.bytes : planSize(summary, removed).bytes;
   return sizeIn(state, chosen.dtype, removed)?.bytes ?? null;
 }

@@ -23,6 +23,7 @@ import {
   type Repair,
 } from '../../model/interop/remarks.ts';
 import { writeBlockOrder, writePplTable } from '../../model/interop/tables.ts';
+import { nameOfFiles } from '../../model/open/modelName.ts';
 import { planSize } from '../../model/open/size.ts';
 import { NO_NUMBERS } from '../../words/choose.ts';
 import { suggestName } from '../export/name.ts';
@@ -79,8 +80,10 @@ function snippet(head: Head, make: () => string, remarks: () => Remarks): Snippe
 const NO_CURVE = 'Score the blocks first: this file holds the curve.';
 
 /** Name or path of the original for other tools. */
-export const sourceOf = ({ interop, model }: StudioState): string =>
-  interop.source ?? model.current?.summary.name ?? '';
+export function sourceOf({ interop, model }: StudioState): string {
+  const { name = '', graph = '' } = model.current?.summary ?? {};
+  return interop.source ?? nameOfFiles([graph]) ?? name;
+}
 
 export const planSnippets = derive(
   (state: StudioState) => [state.model.current, state.plan.present.removed, sourceOf(state)],

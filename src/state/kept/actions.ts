@@ -2,7 +2,7 @@
 // Never overwrites what is newer; a failure to keep is said once and loses nothing.
 
 import { inBrowser } from '../../contract/device.ts';
-import type { Stored } from '../../files/keptStudies.ts';
+import type { KeptAbout, KeptOrigin, Stored } from '../../files/keptStudies.ts';
 import type { ModelSummary } from '../../model/open/summary.ts';
 import { VERSION } from '../../version.ts';
 import { keptAreBack, STORAGE_FAILED } from '../../words/dialogs/kept.ts';
@@ -12,6 +12,8 @@ import { keyOfIdentity } from '../open/sameModel.ts';
 import type { ScoreActions } from '../score/actions.ts';
 import type { ScoreSlice } from '../score/state.ts';
 import { firstState, type StudioState } from '../state.ts';
+import { lineageOf, originOf } from './lineage.ts';
+import type { Relative } from './state.ts';
 import {
   changed,
   countsOf,
@@ -50,6 +52,8 @@ interface Session {
   /** Of its record; null while it was not asked for. */
   key: Promise<string | null> | null;
   hasRecord: boolean;
+  /** What it was made from, as the folder or an earlier visit says it. */
+  origin: KeptOrigin | undefined;
   /** Erased by hand: nothing is kept until something new is measured. */
   paused: boolean;
   restored: Promise<void>;
@@ -62,6 +66,14 @@ const KEEP_IN_JOB_MS = 2000;
 /** What a summary says of a model before it is identified, which reads its files. */
 const looksOf = ({ family, numBlocks, params, bytes, dtype }: ModelSummary): string =>
   JSON.stringify([family, numBlocks, params, bytes, dtype]);
+
+/** What of a record does not change while its model is open. */
+const factsOf = ({ summary, origin }: Session) => ({
+  looks: looksOf(summary),
+  numBlocks: summary.numBlocks,
+  fileBytes: summary.bytes,
+  ...(origin && { origin }),
+});
 
 export function makeKeptActions(
   context: Context,
@@ -133,11 +145,9 @@ export function makeKeptActions(
         const merged = mergeStudies(one.base, own, readBody(stored));
         counts = countsOf(merged);
         if (Object.keys(counts).length === 0) return null;
-        const looks = looksOf(one.summary);
-        return {
-          about: { name, graph, looks, savedAt: now, usedAt: now, app: VERSION, counts },
-          body: writeBody(merged),
-        };
+        const times = { savedAt: now, usedAt: now };
+        const about = { ...factsOf(one), name, graph, ...times, app: VERSION, counts };
+        return { about, body: writeBody(merged) };
       });
       if (result === 'done') {
         one.base = own;
@@ -202,18 +212,26 @@ export function makeKeptActions(
     void inTurn(() => shelf.touch(key, context.date()));
   }
 
-  /** What is kept of the model that an export was made from. */
-  async function readSource(one: Session): Promise<void> {
-    const madeFrom = get().model.current?.madeFrom;
-    if (!shelf || !madeFrom) return;
-    const key = keyOfIdentity(madeFrom.identity);
-    const about = (await shelf.list())?.find((candidate) => candidate.key === key);
-    if (!about) return;
-    const { score, effect, speed } = withStudy(firstState(), readBody(await shelf.read(key)));
+  async function relativeOf(about: KeptAbout): Promise<Relative> {
+    const study = readBody(await shelf?.read(about.key));
+    const { score, lineage, speed } = withStudy(firstState(), study);
+    const { curve } = score;
+    return { ...about, curve, measured: lineage.measured, speeds: speed.known };
+  }
+
+  /** What is kept of models that were made from each other, or from the same source. */
+  async function readLineage(one: Session): Promise<void> {
+    const all = (await shelf?.list()) ?? [];
     if (!isOpen(one)) return;
-    const { name, savedAt } = about;
-    const source = { name, savedAt, curve: score.curve, plans: effect.known, speeds: speed.known };
-    patch('kept', { source });
+    patch('kept', { origin: one.origin ?? null });
+    // Whoever has no relatives need not read its files.
+    if (!one.origin && all.every(({ origin }) => !origin)) return;
+    const key = await keyOf(one);
+    one.origin ??= all.find((about) => about.key === key)?.origin;
+    const origin = one.origin ?? null;
+    const relatives = lineageOf(all, { key, origin: origin?.key ?? null });
+    const lineage = await Promise.all(relatives.map(relativeOf));
+    if (isOpen(one)) patch('kept', { origin, lineage });
   }
 
   function begin(state: StudioState): void {
@@ -226,6 +244,7 @@ export function makeKeptActions(
       base: studyOf(state),
       key: null,
       hasRecord: false,
+      origin: originOf(current),
       paused: false,
       restored: Promise.resolve(),
     };
@@ -235,7 +254,13 @@ export function makeKeptActions(
       .finally(() => {
         if (isOpen(one) && get().kept.looking) patch('kept', { looking: false });
       });
-    void readSource(one).catch(() => {});
+    void readLineage(one).catch(() => {});
+  }
+
+  /** An espalier.json that was dropped says what the open folder was made from. */
+  async function learn(one: Session, { model }: StudioState): Promise<void> {
+    one.origin = (model.current && originOf(model.current)) ?? one.origin;
+    await readLineage(one).catch(() => {});
   }
 
   const unsubscribe = store.subscribe((state, before) => {
@@ -245,6 +270,8 @@ export function makeKeptActions(
       return;
     }
     if (!session) return;
+    if (state.model.current?.madeFrom !== before.model.current?.madeFrom)
+      void learn(session, state);
     if (session.paused && changed(state, session.base, true)) session.paused = false;
     if (session.paused || !changed(state, session.base)) return;
     // Asked while the engine has the model.
@@ -292,6 +319,7 @@ export function makeKeptActions(
     listKept,
     async eraseKept(key) {
       const erased = shelf ? await inTurn(() => shelf.erase(key)) : false;
+      patch('kept', { lineage: get().kept.lineage.filter((relative) => relative.key !== key) });
       const one = session;
       if (one && (await one.key) === key) pause(one);
       await forgetResults(key);
@@ -300,6 +328,7 @@ export function makeKeptActions(
     },
     async eraseAllKept() {
       const erased = shelf ? await inTurn(() => shelf.eraseAll()) : false;
+      patch('kept', { lineage: [] });
       if (session) pause(session);
       await forgetResults(null);
       context.announce(erased ? 'All kept results were erased.' : 'They could not be erased.');

@@ -1,15 +1,17 @@
 // What would be lost without being kept, and an export beside what it was made from.
 
+import type { VariantMeasure } from '../../contract/speed.ts';
+import { isTensorFiles } from '../../model/graphs/tensorChoices.ts';
 import { wholeBlocks } from '../../units.ts';
 import { lossOfJob, lossOfResults } from '../../words/dialogs/kept.ts';
 import { WINDOWS } from '../../words/quantising.ts';
 import type { Restored } from '../export/provenance.ts';
 import { engineJob } from '../jobs.ts';
+import { measuredOn } from '../lineage/selectors.ts';
 import { derive } from '../memo.ts';
 import { keyOfIdentity } from '../open/sameModel.ts';
 import type { Measured } from '../speed/state.ts';
 import { JOBS, KEPT_PARTS, type StudioState } from '../state.ts';
-import { sameWindows } from '../sublayers/selectors.ts';
 import { countsOf, studyOf } from './study.ts';
 
 const MEASURED = new Set(
@@ -60,6 +62,10 @@ export interface SourceView {
   nll: SourceRow;
   bytes: SourceRow;
   speed: SourceRow;
+  /** What is kept of the source. */
+  kept: { name: string; savedAt: number; speeds: number } | undefined;
+  /** Its weights are no longer those that were exported, by their perplexity. */
+  changed: boolean;
   /** False when the curve of now is of other windows than that at export. */
   sameWindows: boolean;
   /** Recent folder of the source. */
@@ -68,11 +74,23 @@ export interface SourceView {
   blocks: readonly number[];
 }
 
+/**
+ * Bytes of the export that a speed was measured of; null for tensor files, of which the graph made
+ * of them was run.
+ */
+export const writtenBytes = (
+  measure: VariantMeasure | null | undefined,
+  { graph }: Pick<Restored, 'graph'>,
+): number | null => (isTensorFiles(graph) ? null : (measure?.info.fileBytes ?? null));
+
+/** Devices and runtimes differ by less; a training changes more. Nats per token. */
+const CHANGED_NATS = 0.003;
+
 const originalOf = (known: Iterable<Measured>) =>
   [...known].findLast(({ result }) => result.original)?.result.original ?? null;
 
 /** On the windows of the curve, by the bytes that were written. */
-function nllAtExport({ plan, quantisation }: Restored): number | null {
+export function nllAtExport({ plan, quantisation }: Restored): number | null {
   if (!quantisation) return plan?.nll ?? null;
   const { measured } = quantisation.record;
   const own = measured.find(({ set, name }) => set === 'windows' && name === WINDOWS);
@@ -83,14 +101,19 @@ function nllAtExport({ plan, quantisation }: Restored): number | null {
 export const sourceView = derive(
   (state: StudioState) => [
     state.model.current,
-    state.kept.source,
+    state.kept.lineage,
+    state.lineage.measured,
     state.score.curve,
     state.speed.known,
     state.recents.folders,
   ],
-  (model, kept, curve, known, folders): SourceView | null => {
+  (model, lineage, measured, curve, known, folders): SourceView | null => {
     if (!model?.madeFrom) return null;
     const { removed, score, identity, numBlocks, dtype } = model.madeFrom;
+    const key = keyOfIdentity(identity);
+    const kept = lineage.find((relative) => relative.key === key);
+    const alike = score && measuredOn(measured, curve, score.windows);
+    const atExport = nllAtExport(model.madeFrom);
     const speeds = [...(kept?.speeds.values() ?? [])];
     const source = originalOf(speeds);
     const own = speeds.findLast(
@@ -98,16 +121,15 @@ export const sourceView = derive(
     )?.result.pruned;
     const now = originalOf(known.values());
     const gone = wholeBlocks(removed);
-    const key = keyOfIdentity(identity);
     return {
       nll: {
         source: score?.baseline.nll ?? kept?.curve?.result.baseline.nll ?? null,
-        atExport: nllAtExport(model.madeFrom),
-        now: curve?.result.baseline.nll ?? null,
+        atExport,
+        now: alike ?? curve?.result.baseline.nll ?? null,
       },
       bytes: {
-        source: source?.info.fileBytes ?? null,
-        atExport: own?.info.fileBytes ?? null,
+        source: kept?.fileBytes ?? source?.info.fileBytes ?? null,
+        atExport: writtenBytes(own, model.madeFrom),
         now: model.summary.bytes,
       },
       speed: {
@@ -115,7 +137,9 @@ export const sourceView = derive(
         atExport: own?.speed.throughput.mean ?? null,
         now: now?.speed.throughput.mean ?? null,
       },
-      sameWindows: !score || !curve || sameWindows(score.windows, curve.result.windows),
+      changed: alike !== null && atExport !== null && Math.abs(alike - atExport) > CHANGED_NATS,
+      kept: kept && { name: kept.name, savedAt: kept.savedAt, speeds: kept.speeds.size },
+      sameWindows: !score || !curve || alike !== null,
       folder: folders.find((one) => one.model === key)?.id ?? null,
       blocks: Array.from({ length: numBlocks }, (_, block) => block).filter(
         (block) => !gone.includes(block),

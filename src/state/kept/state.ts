@@ -1,19 +1,18 @@
 // What the page knows of results kept in this browser: of which models, and whether those of the
 // open one are safe.
 
-import type { KeptAbout } from '../../files/keptStudies.ts';
-import type { EffectSlice } from '../effect/state.ts';
+import type { KeptAbout, KeptOrigin } from '../../files/keptStudies.ts';
+import type { LineageSlice } from '../lineage/state.ts';
 import type { ScoreSlice } from '../score/state.ts';
 import type { Slice } from '../slice.ts';
 import type { SpeedSlice } from '../speed/state.ts';
 
-/** What is kept of the model that an open export was made from. */
-interface KeptSource {
-  name: string;
-  savedAt: number;
+/** What is kept of another folder of the lineage: see `lineageOf`. */
+export interface Relative
+  extends Pick<KeptAbout, 'key' | 'name' | 'savedAt' | 'origin' | 'numBlocks' | 'fileBytes'> {
   curve: ScoreSlice['curve'];
-  /** Perplexities of plans, by key. */
-  plans: EffectSlice['known'];
+  /** Perplexities of it as it is, on windows that others were scored on. */
+  measured: LineageSlice['measured'];
   speeds: SpeedSlice['known'];
 }
 
@@ -28,7 +27,10 @@ export interface KeptSlice {
   restoredFrom: number | null;
   /** Models of which results are kept, newest use first; null until they are asked for. */
   models: readonly KeptAbout[] | null;
-  source: KeptSource | null;
+  /** What the open model was made from; null for one that is no export of ours. */
+  origin: KeptOrigin | null;
+  /** Of the models that something is kept of. */
+  lineage: readonly Relative[];
 }
 
 const first: KeptSlice = {
@@ -37,7 +39,8 @@ const first: KeptSlice = {
   looking: false,
   restoredFrom: null,
   models: null,
-  source: null,
+  origin: null,
+  lineage: [],
 };
 
 export const KEPT: Slice<KeptSlice> = {

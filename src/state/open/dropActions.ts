@@ -17,8 +17,8 @@ import { type Dropped, sortDropped, sortJson } from './dropped.ts';
 export interface DropActions {
   /** Call within the drop event. */
   drop(data: DataTransfer): Promise<void>;
-  /** One file as if it had been dropped, such as a zip of a model folder. */
-  openFile(file: File): Promise<void>;
+  /** Lets the user pick files, and takes them as if they had been dropped. */
+  openFiles(): Promise<void>;
   /** A file for scoring, as text or token ids; tables and an espalier.json are recognised. */
   takeFile(file: File): Promise<void>;
   /** What a dropped text is for; null forgets it. */
@@ -109,8 +109,8 @@ export function makeDropActions(context: Context, others: Others): DropActions {
     async drop(data) {
       await answer(() => context.disk.readDrop(data));
     },
-    async openFile(file) {
-      await answer(async () => ({ name: file.name, files: [{ path: file.name, file }] }));
+    async openFiles() {
+      await answer(() => context.disk.pickFiles());
     },
   };
 }

@@ -25,7 +25,6 @@ async function answerTo(folder: PickedFolder, isOpen = false) {
   return all;
 }
 
-const TO_ONNX = /^Export the model to ONNX first, for example with optimum-cli/;
 const WHOLE = /^Open the whole folder of the model/;
 
 const REFUSED: [what: string, PickedFolder, message: string, hint: RegExp][] = [
@@ -43,37 +42,59 @@ const REFUSED: [what: string, PickedFolder, message: string, hint: RegExp][] = [
     /^Browsers do not show links.*--local-dir/,
   ],
   [
-    'a GGUF file',
-    some('lone.gguf'),
-    'The file lone.gguf is a model for llama.cpp, not an ONNX model.',
-    /cannot be turned into ONNX.*optimum-cli/,
+    'a later part of a GGUF model',
+    some('lone-00002-of-00003.gguf'),
+    'The file lone-00002-of-00003.gguf is a later part of a split GGUF model, whose first part is ' +
+      'not there.',
+    /all parts/,
   ],
   [
-    'a GGUF folder',
-    some('gguf/a.gguf', 'gguf/README.md'),
-    'There is no ONNX file in the folder gguf (it holds a.gguf).',
-    /optimum-cli/,
-  ],
-  [
-    'a safetensors file',
-    some('model.safetensors'),
-    'The file model.safetensors holds weights of another format, not an ONNX model.',
-    TO_ONNX,
+    'an image encoder',
+    some('gguf/mmproj-a-f16.gguf', 'gguf/README.md'),
+    'There is no model in the folder gguf that can be opened: mmproj-a-f16.gguf is the image ' +
+      'encoder of a model for llama.cpp (mmproj), not the model.',
+    /language model/,
   ],
   [
     'a PyTorch file',
     some('pytorch_model.bin'),
-    'The file pytorch_model.bin holds weights of another format, not an ONNX model.',
-    TO_ONNX,
+    'The file pytorch_model.bin holds weights in the format of PyTorch (pickle), which can run ' +
+      'code and is not read here.',
+    /^Open the safetensors version .*save_pretrained/,
   ],
   [
-    'a safetensors folder',
-    some('m/config.json', 'm/model.safetensors', 'm/tokenizer.json'),
-    'There is no ONNX file in the folder m (it holds model.safetensors).',
-    TO_ONNX,
+    'a PyTorch folder',
+    some('m/config.json', 'm/pytorch_model-00001-of-00002.bin', 'm/tokenizer.json'),
+    'There is no model in the folder m that can be opened: pytorch_model-00001-of-00002.bin holds ' +
+      'weights in the format of PyTorch (pickle), which can run code and is not read here.',
+    /^Open the safetensors version .*save_pretrained/,
   ],
-  ['a picture', some('photo.png'), 'The file photo.png is not an ONNX file.', /^Open the folder/],
-  ['a paper', some('paper.pdf'), 'The file paper.pdf is not an ONNX file.', /^Open the folder/],
+  [
+    'an adapter',
+    some('lora/adapter_config.json', 'lora/adapter_model.safetensors', 'lora/tokenizer.json'),
+    'There is no model in the folder lora that can be opened: adapter_config.json belongs to an ' +
+      'adapter (PEFT), which is no model by itself.',
+    /^Merge it/,
+  ],
+  [
+    "a checkpoint in its maker's layout",
+    some('raw/consolidated.safetensors', 'raw/params.json'),
+    'There is no model in the folder raw that can be opened: consolidated.safetensors is a ' +
+      "checkpoint in the layout of its maker's own code.",
+    /config\.json and model\.safetensors/,
+  ],
+  [
+    'a picture',
+    some('photo.png'),
+    'The file photo.png is no model: not ONNX, safetensors or GGUF.',
+    /^Open the folder/,
+  ],
+  [
+    'a paper',
+    some('paper.pdf'),
+    'The file paper.pdf is no model: not ONNX, safetensors or GGUF.',
+    /^Open the folder/,
+  ],
   [
     'weights alone',
     some('model.onnx_data'),
@@ -83,7 +104,7 @@ const REFUSED: [what: string, PickedFolder, message: string, hint: RegExp][] = [
   [
     'a tokenizer folder',
     some('tok/tokenizer.json', 'tok/tokenizer_config.json'),
-    'There is no ONNX file in the folder tok.',
+    'There is no model in the folder tok: no ONNX, safetensors or GGUF file.',
     /^Open the folder/,
   ],
   [
@@ -95,7 +116,7 @@ const REFUSED: [what: string, PickedFolder, message: string, hint: RegExp][] = [
   [
     'a folder named like a graph',
     some('model.onnx/weights.pb'),
-    'There is no ONNX file in the folder model.onnx.',
+    'There is no model in the folder model.onnx: no ONNX, safetensors or GGUF file.',
     /^Open the folder/,
   ],
   [
@@ -107,7 +128,7 @@ const REFUSED: [what: string, PickedFolder, message: string, hint: RegExp][] = [
   [
     'two texts at once',
     some('a.txt', 'b.txt'),
-    'There is no ONNX file in the 2 dropped files.',
+    'There is no model in the 2 dropped files: no ONNX, safetensors or GGUF file.',
     /^Open the folder/,
   ],
   ['an empty text', dropOf({ 'notes.txt': '' }), 'The file notes.txt is empty.', /text/],
@@ -202,11 +223,21 @@ describe('a drop that can be used', () => {
     ]);
   });
 
+  it('is a checkpoint, a GGUF file or the parts of one, named after it', () => {
+    const checkpoint = some('m/config.json', 'm/model.safetensors', 'm/tokenizer.json');
+    expect(modelOf(checkpoint)).toEqual(['m', 3, '']);
+    expect(modelOf(some('lone-q8_0.gguf'))).toEqual(['lone-q8_0.gguf', 1, '']);
+    const parts = some('big-00001-of-00002.gguf', 'big-00002-of-00002.gguf', 'tokenizer.json');
+    expect(modelOf(parts)).toEqual(['big', 3, '']);
+    const two = some('a/a-q8_0.gguf', 'b/config.json', 'b/model.safetensors');
+    expect(() => sortDropped(two)).toThrow('2 model folders were dropped at once: a and b.');
+  });
+
   it('is the one model among several folders, and the page says so', () => {
     expect(modelOf(some('a/model.onnx', 'notes/x.md', 'notes/y.md'))).toEqual([
       'a',
       1,
-      'Only a is opened: there is no ONNX file in notes.',
+      'Only a is opened: there is no model in notes.',
     ]);
   });
 

@@ -6,6 +6,7 @@ import type { PickedFolder } from '../../files/pickedFolder.ts';
 import { isJsonObject } from '../../json.ts';
 import { jsonFault } from '../../jsonFault.ts';
 import { PROVENANCE_FILE } from '../../model/export/provenance.ts';
+import { isTensorChoice } from '../../model/graphs/tensorChoices.ts';
 import { isFileOfModel, noGraph } from '../../model/open/noGraph.ts';
 import * as words from '../../words/open.ts';
 
@@ -26,11 +27,14 @@ const SMALL: readonly [RegExp, Exclude<Dropped['kind'], 'model'>][] = [
 
 const refuse = ({ message, hint }: words.Refusal) => new EspalierError('bad-input', message, hint);
 
-/** As `listGraphs` of the engine finds them. */
+/** As the engine finds them: graphs, and files of named tensors. */
+function hasModel({ files }: PickedFolder): boolean {
+  const paths = new Set(files.map(({ path }) => path));
+  return files.some(({ path }) => isGraph(path) || isTensorChoice(path, paths));
+}
+
 const isGraph = (path: string) =>
   /\.onnx$/i.test(path) && !path.split('/').some((step) => step.startsWith('.'));
-
-const hasGraph = ({ files }: PickedFolder) => files.some(({ path }) => isGraph(path));
 
 const isZip = ({ files }: PickedFolder) =>
   files.length === 1 && /\.zip$/i.test(files[0]?.path ?? '');
@@ -61,7 +65,7 @@ export function sortDropped(all: PickedFolder): Dropped {
   }
   const { folders = [], ...folder } = all;
   if (isZip(folder)) return { kind: 'model', folder, note: '' };
-  const models = apart(all).filter(hasGraph);
+  const models = apart(all).filter(hasModel);
   if (models.length > 1) throw refuse(words.severalModels(models.map(({ name }) => name)));
   const [model] = models;
   if (model) {
@@ -69,7 +73,7 @@ export function sortDropped(all: PickedFolder): Dropped {
     const note = others.length > 0 ? words.onlyOneOpened(model.name, others) : '';
     return { kind: 'model', folder: model, note };
   }
-  if (hasGraph(folder)) return { kind: 'model', folder, note: '' };
+  if (hasModel(folder)) return { kind: 'model', folder, note: '' };
   throw noGraph({
     name: folder.name,
     files: folder.files.map(({ path, file }) => ({ path, size: file.size })),

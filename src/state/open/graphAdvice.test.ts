@@ -20,6 +20,22 @@ describe('adviseGraphs', () => {
     expect(recommended('model.onnx', 'model_fp16.onnx')).toEqual(['model.onnx']);
   });
 
+  it('recommends a graph before tensor files, and of these a type that runs as it is', () => {
+    const files = (...types: string[]) =>
+      adviseGraphs(
+        types.map((dtype) => {
+          const file = { path: dtype, model: '', bytes: 1, format: 'gguf' as const };
+          return { ...file, dtype };
+        }),
+      );
+    const best = (all: ReturnType<typeof files>) => all.find(({ recommended }) => recommended);
+    expect(best(files('q4_k_m', 'q8_0', 'f16'))?.dtype).toBe('q8_0');
+    expect(best(files('q2_k', 'q4_0'))?.dtype).toBe('q4_0');
+    expect(files('q4_0')[0]?.use).toMatch(/llama\.cpp/);
+    const graph = { path: 'onnx/model_fp16.onnx', model: '', dtype: 'fp16', bytes: 1 };
+    expect(best(adviseGraphs([...files('q8_0'), graph]))).toMatchObject(graph);
+  });
+
   it('says which dtype loads each, and what is no decoder', () => {
     const [decoder, embeddings] = of(
       'onnx/decoder_model_merged_q4.onnx',

@@ -6,6 +6,7 @@ import type {
   QuantiseEstimate,
   QuantiseRequest,
 } from '../../contract/quantise.ts';
+import { dtypeBefore, needsFloats } from '../../model/open/made.ts';
 import { storedObstacle } from '../../model/quantise/dtypes.ts';
 import { fromPrecision } from '../../model/quantise/id.ts';
 import type { Quantisation, QuantisedDtype } from '../../model/quantise/quantisation.ts';
@@ -50,8 +51,11 @@ export function quantiseObstacle(state: StudioState): string | null {
   if (!current || !request) return OBSTACLES.noModel;
   const busy = engineObstacle(state);
   if (busy !== null) return busy;
-  const never = storedObstacle(current.summary.dtype, request.dtype);
+  const { summary } = current;
+  const { dtype, healing } = request;
+  const never = storedObstacle(dtypeBefore(summary, dtype), dtype);
   if (never !== null) return never;
+  if (healing !== undefined && needsFloats(summary, [dtype])) return OBSTACLES.healedStored;
   if (!current.hasTokenizer && !isBySettings(request)) return OBSTACLES.noTokenizer;
   for (const field of ['quantising', 'quantisingHeldOut'] as const)
     if (state.drafts[field].open && state.drafts[field].text.trim() === '')

@@ -13,8 +13,9 @@ import { protocolWords } from '../speed/settings.ts';
 import type { Measured as MeasuredSpeed } from '../speed/state.ts';
 import type { StudioState } from '../state.ts';
 import { variantsCsv, variantsJson } from '../variants/file.ts';
+import { tableRows } from '../variants/folderRows.ts';
 import { healingOfKey, quantisedOfKey } from '../variants/names.ts';
-import { type VariantRow, variantRows } from '../variants/variants.ts';
+import type { VariantRow } from '../variants/variants.ts';
 import type { Maker } from './maker.ts';
 import { type Cell, pplOf, type Table } from './table.ts';
 
@@ -165,7 +166,7 @@ export const sweep: Maker = {
 };
 
 const known = (state: StudioState): VariantRow[] =>
-  variantRows(state).filter((row) => row.nll !== null || row.measure !== null);
+  tableRows(state).filter((row) => row.nll !== null || row.measure !== null);
 
 function variantsTable(state: StudioState): Table {
   // Beside an original without numbers, a value that is not finite is none.
@@ -185,6 +186,7 @@ function variantsTable(state: StudioState): Table {
       { name: 'protocol', head: heads.protocol, kind: 'text' },
       { name: 'healing', head: heads.healing, kind: 'text' },
       { name: 'quantisation', head: heads.quantisation, kind: 'text' },
+      { name: 'folder', head: heads.folder, kind: 'text' },
     ],
     rows: known(state).map((row) => [
       row.name,
@@ -200,6 +202,7 @@ function variantsTable(state: StudioState): Table {
       row.protocol,
       healingWords(state, healingOfKey(row.key)),
       quantisingWords(state, quantisedOfKey(row.key)),
+      row.folder?.name ?? '',
     ]),
   };
 }

@@ -11,6 +11,7 @@ import { createFakeStudio, type FakeOptions, type SampleNumbers } from './fakeSt
 /** A browser without any disk. */
 export const noDisk: Disk = {
   pickFolder: async () => null,
+  pickFiles: async () => null,
   readDrop: async () => null,
   readAgain: async () => null,
   canSaveFolder: () => false,

@@ -53,6 +53,7 @@ const COLUMNS = [
   'rebased_tok_per_s',
   'healing',
   'quantisation',
+  'folder',
 ] as const;
 
 function cellsOf(
@@ -95,6 +96,7 @@ function cellsOf(
     rebased_tok_per_s: row.rebased?.throughput ?? null,
     healing: row.healing ? healedWords(row.healing.methods) : '',
     quantisation: row.quantised ? wordsOf(row.quantised) : '',
+    folder: row.folder?.name ?? '',
   };
 }
 
@@ -130,6 +132,7 @@ export function variantsJson(
     nll: row.nll,
     ppl: row.nll === null ? null : finite(Math.exp(row.nll)),
     fileBytes: row.fileBytes,
+    ...(row.folder && { folder: row.folder }),
     ...(row.healing && { healing: { id: row.healing.id, ...row.healing.record } }),
     ...(row.quantised && {
       quantisation: { dtype: row.quantised.dtype, ...row.quantised.quantisation },

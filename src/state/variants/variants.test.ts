@@ -6,10 +6,10 @@ import type { ScoreResult } from '../../contract/score.ts';
 import type { RunSample } from '../../contract/variant.ts';
 import { EspalierError } from '../../errors.ts';
 import { aWhile, scored, until } from '../testing/setUp.ts';
+import { comparison } from './comparison.ts';
 import { variantsCsv, variantsJson } from './file.ts';
 import { defaultName } from './names.ts';
 import {
-  comparison,
   gainOf,
   plottable,
   predictedRows,
@@ -254,6 +254,7 @@ describe('files', () => {
     present: true,
     pinned: false,
     onFront: true,
+    folder: null,
   };
   const unmeasured: VariantRow = {
     ...row,
@@ -298,13 +299,13 @@ describe('files', () => {
       score,
       date: '2026-01-01',
     }).split('\r\n');
-    expect(header?.split(',')).toHaveLength(31);
+    expect(header?.split(',')).toHaveLength(32);
     expect(first).toBe(
       `"'=SUM(""a""), b",3 7,14,1000,,16,16,16,16,1.25,,24,0.5,2,0.25,40,50,quick,CPU ` +
         '(wasm),onnxruntime-web 1.30.0 (plain),growing,bundled,2,3,GPU 0,2026-01-01,' +
-        '1.125,1.375,15,,',
+        '1.125,1.375,15,,,',
     );
-    expect(second).toBe('original,,16,,,,,,,,,,,,,40,,,,,,,,,,2026-01-01,,,,,');
+    expect(second).toBe('original,,16,,,,,,,,,,,,,40,,,,,,,,,,2026-01-01,,,,,,');
     expect(end).toBe('');
   });
 

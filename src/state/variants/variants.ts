@@ -4,6 +4,7 @@ import { paretoFront } from '../../analysis/pareto.ts';
 import type { KeptHealing } from '../../contract/heal.ts';
 import type { KeptQuantisation } from '../../contract/quantise.ts';
 import type { SpeedSettings, VariantMeasure } from '../../contract/speed.ts';
+import { sourceFormat } from '../../model/open/made.ts';
 import { planSize } from '../../model/open/size.ts';
 import { blocksLeft, type Unit } from '../../units.ts';
 import { AS_PRUNED, HEALED, healedWords } from '../../words/healing.ts';
@@ -60,13 +61,29 @@ export interface VariantRow {
   predicted: number | null;
   /** The gain over the original that goes with it. */
   predictedGain: number | null;
-  /** Bytes of graph and data: of the measured export, else computed from the structure. */
-  fileBytes: number;
+  /**
+   * Bytes of graph and data: of the measured export, else computed from the structure; null where
+   * nothing is known of another folder.
+   */
+  fileBytes: number | null;
   /** The current plan. */
   present: boolean;
   pinned: boolean;
   /** No listed variant of the same protocol and device is both faster and better. */
   onFront: boolean;
+  /** Another folder of the lineage; null for variants of the open one. */
+  folder: FolderOfRow | null;
+}
+
+/** A folder that the open one has an ancestor in common with. */
+export interface FolderOfRow {
+  name: string;
+  /** `at-export`: what the open folder was when it was written. */
+  relation: 'source' | 'at-export' | 'relative';
+  /** What it was made from; null where that is not known. */
+  origin: string | null;
+  /** Its key, by which its folder is found among the recent ones; null where it cannot be. */
+  model: string | null;
 }
 
 /** The variant that the plan is now. */
@@ -170,6 +187,8 @@ export const variantRows = derive(
         const asPruned = few === undefined ? speeds.get(variantKey(removed)) : undefined;
         const speed = own ?? asPruned ?? null;
         const blocks = blocksLeft(model.summary.numBlocks, removed);
+        // Of tensor files the graph that was made of them was run: their own size is another one.
+        const isMade = sourceFormat(model.summary) !== null && few === undefined;
         return {
           key,
           removed,
@@ -189,12 +208,13 @@ export const variantRows = derive(
           predicted: null,
           predictedGain: null,
           fileBytes:
-            speed?.measure.info.fileBytes ??
+            (isMade ? null : speed?.measure.info.fileBytes) ??
             quantised?.bytes ??
             planSize(model.summary, removed).bytes,
           present: key === present,
           pinned: pinned.includes(key),
           onFront: false,
+          folder: null,
         };
       });
     const front = frontOf(rows);
@@ -243,29 +263,3 @@ const hasPoint = ({ key, nll }: VariantRow): boolean =>
 export function predictedRows(rows: readonly VariantRow[]): VariantRow[] {
   return rows.filter((row) => hasPoint(row) && row.predictedGain !== null);
 }
-
-export interface Comparison {
-  a: VariantRow;
-  b: VariantRow;
-  /** Units that only one of them has removed. */
-  onlyA: Unit[];
-  onlyB: Unit[];
-  /** False when the two speeds were measured differently. */
-  speedsCompare: boolean;
-}
-
-/** The two pinned variants, or null. */
-export const comparison = derive(
-  (state: StudioState) => [variantRows(state), state.variants.pinned],
-  (rows, pinned): Comparison | null => {
-    const [a, b] = pinned.map((key) => rows.find((row) => row.key === key));
-    if (!a || !b) return null;
-    return {
-      a,
-      b,
-      onlyA: a.removed.filter((block) => !b.removed.includes(block)),
-      onlyB: b.removed.filter((block) => !a.removed.includes(block)),
-      speedsCompare: wayOfRow(a) !== null && wayOfRow(a) === wayOfRow(b),
-    };
-  },
-);

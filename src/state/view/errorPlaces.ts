@@ -23,6 +23,7 @@ export const ERROR_PLACES: Readonly<
   evaluate: { workspace: 'quality' },
   generate: { workspace: 'quality' },
   speed: { workspace: 'speed' },
+  lineage: { workspace: 'variants' },
   interop: { dialog: 'interop' },
   export: { dialog: 'export' },
 };

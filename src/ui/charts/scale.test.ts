@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { golden, type SampleGolden } from '../../testing/fixtures.ts';
-import { scaleOf, ticksOf } from './scale.ts';
+import { roundTicks, scaleOf, ticksOf } from './scale.ts';
 
 const sample = golden<SampleGolden>('sample');
 const nlls = sample.loo_ppl.map(Math.log);
@@ -34,5 +34,15 @@ describe('scale', () => {
     expect(scale.high).toBeGreaterThan(3.1);
     expect(scale.high).toBeLessThan(4);
     expect(ticksOf({ low: 1, high: 690 }).every(Number.isFinite)).toBe(true);
+  });
+
+  it('meets zero where the axis crosses it', () => {
+    expect(roundTicks(-0.0314, 0.0156).map(String)).toEqual([
+      '-0.03',
+      '-0.02',
+      '-0.01',
+      '0',
+      '0.01',
+    ]);
   });
 });

@@ -60,8 +60,9 @@ export function roundTicks(from: number, to: number): number[] {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough) ?? rough;
   const ticks: number[] = [];
-  for (let value = Math.ceil(from / step) * step; value <= to; value += step)
-    ticks.push(Number(value.toPrecision(12)));
+  // Multiples: a sum of steps would miss zero by a rounding error.
+  for (let k = Math.ceil(from / step); k * step <= to; k++)
+    ticks.push(Number((k * step).toPrecision(12)));
   return ticks;
 }
 

@@ -3,6 +3,7 @@
 import { otherPrecisions, writtenAlong } from '../../state/export/along.ts';
 import { exportEstimate } from '../../state/export/estimate.ts';
 import { suggestName } from '../../state/export/name.ts';
+import { isConverted, precisionObstacle } from '../../state/export/selectors.ts';
 import { siblings } from '../../state/open/models.ts';
 import { keptWords } from '../../state/plan/selectors.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
@@ -21,7 +22,9 @@ import { listed } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { useActions, useCanSaveFolder, useStudio } from '../studioContext.ts';
 import { Adapter } from './Adapter.tsx';
+import { FormatChoice } from './FormatChoice.tsx';
 import { HealedWeights } from './HealedWeights.tsx';
+import { KitChoice } from './KitChoice.tsx';
 import { PrecisionChoice } from './PrecisionChoice.tsx';
 import { secondsWords } from './secondsWords.ts';
 
@@ -38,11 +41,15 @@ export function ExportForm({ named, setName }: Props) {
   const { removed, healing } = useStudio((state) => state.plan.present);
   const chosen = useStudio((state) => state.export.target);
   const dtype = useStudio((state) => state.export.dtype);
+  // Said beside the precision.
+  const barred = useStudio((state) => dtype !== null && precisionObstacle(state, dtype) !== null);
   const healed = useStudio((state) => state.plan.present.healing !== undefined);
   const canSaveFolder = useCanSaveFolder();
   const measuring = useStudio((state) => state.export.forms.running);
   const actions = useActions();
-  const name = named ?? suggestName(model.summary, removed, dtype, healing !== undefined);
+  const converted = useStudio(isConverted);
+  const name =
+    named ?? suggestName(model.summary, removed, dtype, healing !== undefined, converted);
   const target = canSaveFolder ? chosen : 'zip';
   const clean = name.trim();
   const wrong = whyNotName(clean);
@@ -116,7 +123,9 @@ export function ExportForm({ named, setName }: Props) {
         </label>
       </fieldset>
       <HealedWeights />
+      <FormatChoice />
       <PrecisionChoice />
+      <KitChoice />
       {precisions.length > 0 && dtype === null && !healed && (
         <label>
           <input
@@ -145,7 +154,7 @@ export function ExportForm({ named, setName }: Props) {
         <button
           type="submit"
           data-primary="true"
-          disabled={wrong !== null || measuring}
+          disabled={wrong !== null || measuring || barred}
           data-testid="export-start"
         >
           {EXPORT.start}

@@ -3,8 +3,9 @@
 
 import { pplWords } from '../../analysis/perplexity.ts';
 import type { KeptHealing } from '../../contract/heal.ts';
+import { graphDtype } from '../../model/open/made.ts';
 import { plansSeconds } from '../../state/estimate/selectors.ts';
-import { formsKey, formsView, isQuantised } from '../../state/export/selectors.ts';
+import { exportFormat, formsKey, formsView, isQuantised } from '../../state/export/selectors.ts';
 import { activeHealing, planHealings } from '../../state/heal/selectors.ts';
 import { engineObstacle } from '../../state/jobs.ts';
 import {
@@ -24,7 +25,8 @@ import { useActions, useStudio } from '../studioContext.ts';
 export function HealedWeights() {
   const healings = useStudio(planHealings);
   const active = useStudio(activeHealing);
-  const quantised = useStudio(isQuantised);
+  // Tensor files take changed tensors in the type that they have.
+  const quantised = useStudio((state) => isQuantised(state) && exportFormat(state) === 'onnx');
   // Renamed: a name that starts with `use` reads as a React hook.
   const { useHealing: apply } = useActions();
   const used = healings.filter(({ bytes }) => bytes > 0);
@@ -57,7 +59,8 @@ export function HealedWeights() {
 
 function Quantised() {
   const { again, float } = useStudio(formsView);
-  const dtype = useStudio((state) => state.model.current?.summary.dtype ?? '');
+  const summary = useStudio((state) => state.model.current?.summary);
+  const dtype = summary ? graphDtype(summary) : '';
   const chosen = useStudio((state) => state.export.quantised);
   const actions = useActions();
   const choice = (value: 'again' | 'float', label: string, note: string, form: typeof again) => (

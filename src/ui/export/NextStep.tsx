@@ -2,7 +2,7 @@
 
 import type { ExportResult } from '../../contract/export.ts';
 import { nextStep } from '../../state/export/nextStep.ts';
-import { NEXT } from '../../words/dialogs/export.ts';
+import { KIT, NEXT } from '../../words/dialogs/export.ts';
 import kit from '../kit/kit.module.css';
 import { useStudio } from '../studioContext.ts';
 import { Code } from './Code.tsx';
@@ -12,6 +12,7 @@ export function NextStep({ result, isZip }: { result: ExportResult; isZip: boole
     ({ export: { removed, healing } }) => removed.length > 0 && healing === undefined,
   );
   const { loader, code, hub } = nextStep(result);
+  const hasKit = result.files.some(({ path }) => path.startsWith(`${KIT.folder}/`));
   return (
     <section className={kit.stack} aria-labelledby="export-next" data-testid="export-next">
       <h3 id="export-next">{NEXT.title}</h3>
@@ -25,7 +26,12 @@ export function NextStep({ result, isZip }: { result: ExportResult; isZip: boole
           {NEXT.guide}
         </a>
       </Code>
-      {isUnhealed && <p className={kit.note}>{NEXT.healing}</p>}
+      {hasKit && (
+        <p className={kit.note} data-testid="next-kit">
+          {KIT.next}
+        </p>
+      )}
+      {isUnhealed && !hasKit && <p className={kit.note}>{NEXT.healing}</p>}
     </section>
   );
 }

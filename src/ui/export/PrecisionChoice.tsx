@@ -1,19 +1,27 @@
 // The precision that an export is written in: each with what stands against it, how weights become
 // few bits there, and the size of graph and weights.
 
-import {
-  dtypeSteps,
-  EXPORT_DTYPES,
-  type ExportDtype,
-  isQuantisedDtype,
-  stepsObstacle,
-} from '../../model/export/steps.ts';
-import { storedObstacle } from '../../model/quantise/dtypes.ts';
+import { EXPORT_DTYPES, type ExportDtype, isQuantisedDtype } from '../../model/export/steps.ts';
+import { graphDtype, sourceFormat } from '../../model/open/made.ts';
 import type { QuantisedDtype } from '../../model/quantise/quantisation.ts';
 import { formatBytes } from '../../quantities.ts';
-import { dtypeObstacle, exportSize, sizeIn, writtenAs } from '../../state/export/selectors.ts';
+import {
+  dtypeObstacle,
+  exportFormat,
+  exportSize,
+  isBeside,
+  precisionObstacle,
+  sizeIn,
+  writtenAs,
+} from '../../state/export/selectors.ts';
 import { wordsOf } from '../../state/quantise/selectors.ts';
-import { EXPORT, FEW_BITS, PRECISIONS, precisionOfOriginal } from '../../words/dialogs/export.ts';
+import {
+  EXPORT,
+  FEW_BITS,
+  PRECISIONS,
+  precisionOfMade,
+  precisionOfOriginal,
+} from '../../words/dialogs/export.ts';
 import { formatPpl } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
@@ -23,10 +31,22 @@ const ORDER = Object.keys(EXPORT_DTYPES) as ExportDtype[];
 
 /** As the original, or another precision, with the size of the files that each writes. */
 export function PrecisionChoice() {
-  const source = useStudio((state) => state.model.current)!.summary.dtype;
+  const summary = useStudio((state) => state.model.current)!.summary;
+  const isOnnx = useStudio((state) => exportFormat(state) === 'onnx');
   const dtype = useStudio((state) => state.export.dtype);
   const size = useStudio(exportSize);
   const actions = useActions();
+  const source = graphDtype(summary);
+  const bytes = size && formatBytes(size.bytes);
+  // Tensor files keep the precision that they have.
+  if (!isOnnx)
+    return (
+      <p className={kit.note} data-testid="export-size" aria-live="polite">
+        {EXPORT.weights(bytes)}
+      </p>
+    );
+  const isMade = sourceFormat(summary) !== null;
+  const first = isMade ? precisionOfMade(source) : precisionOfOriginal(source);
   return (
     <fieldset className={kit.field}>
       <legend>{EXPORT.precision}</legend>
@@ -37,18 +57,22 @@ export function PrecisionChoice() {
             name="dtype"
             checked={dtype === null}
             data-testid="dtype-source"
-            onChange={() => void actions.setDtype(null)}
+            onChange={() => {
+              // It is still ONNX.
+              if (isMade) void actions.setFormat('onnx');
+              void actions.setDtype(null);
+            }}
           />{' '}
-          {precisionOfOriginal(source)}
+          {first}
         </label>
         {ORDER.map((one) => (
-          <Precision key={one} dtype={one} source={source} />
+          <Precision key={one} dtype={one} />
         ))}
       </div>
       <p className={kit.note} data-testid="export-size" aria-live="polite">
-        {EXPORT.size(size && formatBytes(size.bytes))}
+        {EXPORT.size(bytes)}
       </p>
-      <Also source={source} />
+      <Also first={first} />
     </fieldset>
   );
 }
@@ -56,15 +80,23 @@ export function PrecisionChoice() {
 const ALL: readonly (ExportDtype | null)[] = [null, ...ORDER];
 
 /** Further precisions of the same plan in the same folder: those that can be written now. */
-function Also({ source }: { source: string }) {
+function Also({ first }: { first: string }) {
   const main = useStudio((state) => state.export.dtype);
   // As words: a new list each time would render for ever.
   const offered = useStudio((state) =>
-    ALL.filter((one) => one !== main && dtypeObstacle(state, one) === null)
+    ALL.filter(
+      (one) =>
+        one !== main &&
+        dtypeObstacle(state, one) === null &&
+        isBeside(state.model.current!.summary, main, one),
+    )
       .map((one) => one ?? SOURCE)
       .join(),
   );
   const others = ALL.filter((one) => offered.split(',').includes(one ?? SOURCE));
+  const isApart = useStudio((state) =>
+    ALL.some((one) => !isBeside(state.model.current!.summary, main, one)),
+  );
   if (others.length === 0) return null;
   return (
     <fieldset className={css.also}>
@@ -73,9 +105,10 @@ function Also({ source }: { source: string }) {
         <Further
           key={one ?? SOURCE}
           dtype={one}
-          name={one === null ? precisionOfOriginal(source) : PRECISIONS[one].name}
+          name={one === null ? first : PRECISIONS[one].name}
         />
       ))}
+      {isApart && <p className={kit.note}>{EXPORT.apart}</p>}
     </fieldset>
   );
 }
@@ -99,16 +132,13 @@ function Further({ dtype, name }: { dtype: ExportDtype | null; name: string }) {
   );
 }
 
-/** @param source the precision of the open graph */
-function Precision({ dtype, source }: { dtype: ExportDtype; source: string }) {
+function Precision({ dtype }: { dtype: ExportDtype }) {
   const chosen = useStudio((state) => state.export.dtype === dtype);
   const isMade = useStudio(
     (state) => !isQuantisedDtype(dtype) || writtenAs(state, dtype).by !== 'nothing',
   );
   const actions = useActions();
-  const obstacle = isQuantisedDtype(dtype)
-    ? storedObstacle(source, dtype)
-    : stepsObstacle(source, dtypeSteps(dtype));
+  const obstacle = useStudio((state) => precisionObstacle(state, dtype));
   const note = `dtype-${dtype}-note`;
   return (
     <div>

@@ -30,11 +30,15 @@ export function DataTable({ testId, caption, captionHidden, columns, className, 
       {caption && <caption className={captionHidden ? kit.hidden : undefined}>{caption}</caption>}
       <thead>
         <tr>
-          {columns.map(({ key, title, span, text }) => (
-            <th key={key} scope="col" colSpan={span} className={text ? css.text : undefined}>
-              {title}
-            </th>
-          ))}
+          {columns.map(({ key, title, span, text }) =>
+            title === '' ? (
+              <td key={key} colSpan={span} />
+            ) : (
+              <th key={key} scope="col" colSpan={span} className={text ? css.text : undefined}>
+                {title}
+              </th>
+            ),
+          )}
         </tr>
       </thead>
       <tbody>{children}</tbody>

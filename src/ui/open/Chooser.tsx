@@ -19,14 +19,15 @@ export function Chooser() {
   if (!chooser) return null;
   const models = modelsOf(chooser.name, chooser.graphs);
   const model = models.find(({ path }) => path === chooser.model);
+  const graphs = areGraphs(chooser.graphs);
   return (
     <Dialog
-      title={model ? CHOOSER.title(model.name) : CHOOSER.models(chooser.name)}
+      title={model ? CHOOSER.title(model.name, graphs) : CHOOSER.models(chooser.name)}
       onClose={actions.closeChooser}
       testId="chooser"
     >
       <ErrorNotice place="open" />
-      <p>{model ? CHOOSER.advice : CHOOSER.severalModels}</p>
+      <p>{model ? adviceOf(graphs) : CHOOSER.severalModels}</p>
       {model ? <Graphs graphs={model.graphs} /> : <Models models={models} />}
       {model && models.length > 1 && (
         <div className={kit.row}>
@@ -43,6 +44,11 @@ export function Chooser() {
     </Dialog>
   );
 }
+
+const adviceOf = (graphs: boolean): string => (graphs ? CHOOSER.advice : CHOOSER.adviceFiles);
+
+const areGraphs = (choices: readonly GraphChoice[]): boolean =>
+  choices.every(({ format }) => format === undefined);
 
 function Models({ models }: { models: readonly ModelChoice[] }) {
   const actions = useActions();
@@ -61,7 +67,9 @@ function Models({ models }: { models: readonly ModelChoice[] }) {
             </span>
             <span className={css.size}>
               {formatBytes(graphs.reduce((sum, { bytes }) => sum + bytes, 0))}
-              <span className={css.use}>{CHOOSER.ofModel(graphFiles(graphs))}</span>
+              <span className={css.use}>
+                {CHOOSER.ofModel(graphFiles(graphs), areGraphs(graphs))}
+              </span>
             </span>
           </button>
         </li>
@@ -88,7 +96,7 @@ function Graphs({ graphs: all }: { graphs: readonly GraphChoice[] }) {
               data-recommended={recommended}
               onClick={() => void actions.chooseGraph(path)}
             >
-              <b>{dtype}</b>
+              <b>{dtype || CHOOSER.unknownType}</b>
               <span>
                 {path}
                 {components.length > 0 && (

@@ -3,7 +3,6 @@
 import { FIRST_PAGE } from '../../words/open.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
-import { FileButton } from '../kit/FileButton.tsx';
 import kit from '../kit/kit.module.css';
 import { Opening } from '../kit/Opening.tsx';
 import { PaperLink } from '../kit/PaperLink.tsx';
@@ -14,7 +13,6 @@ import { SamplePicture } from './SamplePicture.tsx';
 
 export function EmptyPage() {
   const opening = useStudio((state) => state.model.opening);
-  const actions = useActions();
   return (
     <main className={css.empty}>
       <section className={css.story}>
@@ -23,14 +21,7 @@ export function EmptyPage() {
         <div className={css.doors} aria-busy={opening !== null}>
           <CommandButton id="sample" testId="open-sample" />
           <CommandButton id="open" testId="open-folder" />
-          <span className={css.touch}>
-            <FileButton
-              label={FIRST_PAGE.zip}
-              accept=".zip,.onnx"
-              testId="open-zip"
-              onFile={(file) => void actions.openFile(file)}
-            />
-          </span>
+          <CommandButton id="open-files" testId="open-files" />
           <span className={css.dropHint}>{FIRST_PAGE.drop}</span>
         </div>
         {opening ? <Opening /> : <p className={kit.note}>{FIRST_PAGE.kinds}</p>}

@@ -14,6 +14,7 @@ import { Panel } from '../kit/Panel.tsx';
 import { Term } from '../kit/Term.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
 import { useMinute } from '../useMinute.ts';
+import { MeasureLineage } from '../variants/MeasureLineage.tsx';
 import css from './madeFrom.module.css';
 
 export function MadeFromPanel() {
@@ -37,16 +38,17 @@ export function MadeFromPanel() {
         <dd>{renumbered(list(view.blocks.map((_, block) => block)), list(view.blocks))}</dd>
       </dl>
       <SourceTable />
-      <OpenSource />
+      <div className={kit.stack}>
+        <MeasureLineage />
+        <OpenSource />
+      </div>
     </Panel>
   );
 }
 
 function SourceTable() {
   const view = useStudio(sourceView);
-  const kept = useStudio((state) => state.kept.source);
   const score = useStudio((state) => state.model.current?.madeFrom?.score);
-  const curve = useStudio((state) => state.score.curve);
   const now = useMinute();
   if (!view) return null;
   return (
@@ -56,9 +58,10 @@ function SourceTable() {
       caption={
         <>
           {score && recordedOn(onWords(score))}{' '}
-          {kept && kept.speeds.size > 0 && keptOfSource(kept.name, now - kept.savedAt)}{' '}
-          {score && !curve && MADE_FROM.scoreNow}
-          {!view.sameWindows && MADE_FROM.otherWindows}
+          {view.kept &&
+            view.kept.speeds > 0 &&
+            keptOfSource(view.kept.name, now - view.kept.savedAt)}{' '}
+          {view.changed && MADE_FROM.changed} {!view.sameWindows && MADE_FROM.otherWindows}
         </>
       }
       columns={[

@@ -3,7 +3,14 @@
 import type { ModelSummary } from '../../model/open/summary.ts';
 import { formatBytes } from '../../quantities.ts';
 import { isStoredTwice } from '../../state/effect/sizes.ts';
-import { MODEL, shareOfSize, storedTwice, UNKNOWN, vocabularyAndWidth } from '../../words/model.ts';
+import {
+  MODEL,
+  madeGraph,
+  shareOfSize,
+  storedTwice,
+  UNKNOWN,
+  vocabularyAndWidth,
+} from '../../words/model.ts';
 import { formatCount, plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { Panel } from '../kit/Panel.tsx';
@@ -25,10 +32,18 @@ export function ModelPanel() {
         <dd>{summary.family}</dd>
         <dt>{MODEL.exporter}</dt>
         <dd>{summary.exporter}</dd>
-        <dt>{MODEL.graph}</dt>
+        <dt>
+          {summary.graphDtype === undefined ? MODEL.graph : <Term id="format">{MODEL.file}</Term>}
+        </dt>
         <dd>
           {summary.graph}, {summary.dtype}, {MODEL.layouts[summary.layout]}
         </dd>
+        {summary.graphDtype !== undefined && (
+          <>
+            <dt>{MODEL.graph}</dt>
+            <dd data-testid="made-graph">{madeGraph(summary.graphDtype)}</dd>
+          </>
+        )}
         {summary.components && (
           <>
             <dt>{MODEL.components}</dt>

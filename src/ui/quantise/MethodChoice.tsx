@@ -1,6 +1,7 @@
 // Which method rounds the weights, and in which precision they are written: each with what it does
 // and what runs it.
 
+import { sourceFormat } from '../../model/open/made.ts';
 import type { QuantisedDtype, QuantiseMethod } from '../../model/quantise/quantisation.ts';
 import { DTYPES, METHODS, QUANTISE } from '../../words/quantise.ts';
 import kit from '../kit/kit.module.css';
@@ -39,6 +40,7 @@ export function MethodChoice() {
 
 export function DtypeChoice() {
   const chosen = useStudio((state) => state.quantise.form.dtype);
+  const summary = useStudio((state) => state.model.current?.summary);
   const actions = useActions();
   return (
     <fieldset className={kit.field}>
@@ -57,6 +59,7 @@ export function DtypeChoice() {
           </label>
         ))}
       </div>
+      {summary && sourceFormat(summary) && <p className={kit.note}>{QUANTISE.asOnnx}</p>}
     </fieldset>
   );
 }

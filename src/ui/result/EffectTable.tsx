@@ -180,7 +180,7 @@ function Row({ id, name, from, to, format, unit = '' }: RowProps) {
       <td data-testid={`${id}-pruned`} title={to === undefined ? undefined : exact(to)}>
         {to === undefined ? '…' : format(to)}
       </td>
-      <td className={kit.good}>{change}</td>
+      <td className={signOf(to !== undefined && to > from)}>{change}</td>
     </tr>
   );
 }

@@ -39,6 +39,7 @@ export function Header() {
         {model && (
           <>
             <CommandButton id="open" />
+            <CommandButton id="open-files" />
             <CommandButton id="undo" icon="↶" />
             <CommandButton id="redo" icon="↷" />
           </>
@@ -64,7 +65,8 @@ function GraphSelect() {
     >
       {model.graphs.map((graph) => (
         <option key={graph.path} value={graph.path}>
-          {graph.dtype}, {formatBytes(graph.bytes)}
+          {graph.format ? `${graph.format} ` : ''}
+          {graph.dtype || graph.path}, {formatBytes(graph.bytes)}
         </option>
       ))}
     </select>

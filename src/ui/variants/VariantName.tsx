@@ -3,12 +3,40 @@
 import { useRef, useState } from 'react';
 import { listUnits } from '../../state/plan/unitWords.ts';
 import { defaultName } from '../../state/variants/names.ts';
-import type { VariantRow } from '../../state/variants/variants.ts';
-import { nameLabel, removesWords, renameLabel } from '../../words/variants.ts';
-import { useActions } from '../studioContext.ts';
+import type { FolderOfRow, VariantRow } from '../../state/variants/variants.ts';
+import {
+  FOLDER_NAMES,
+  madeFromWords,
+  nameLabel,
+  removesWords,
+  renameLabel,
+} from '../../words/variants.ts';
+import { useActions, useStudio } from '../studioContext.ts';
 import css from './variants.module.css';
 
-export function VariantName({ row }: { row: VariantRow }) {
+/** @param among rows of other folders stand beside it */
+export function VariantName({ row, among }: { row: VariantRow; among: boolean }) {
+  if (row.folder) return <FolderName row={row} folder={row.folder} />;
+  return <OwnName row={row} isFolder={among && row.key === ''} />;
+}
+
+function FolderName({ row, folder }: { row: VariantRow; folder: FolderOfRow }) {
+  const { relation, origin } = folder;
+  return (
+    <span className={css.folder}>
+      {row.name}
+      <small className={css.units}>
+        {relation === 'source' && FOLDER_NAMES.source}
+        {relation === 'at-export' && FOLDER_NAMES.atExport}
+        {relation === 'relative' &&
+          madeFromWords(origin ?? FOLDER_NAMES.unnamed, listUnits(row.removed))}
+      </small>
+    </span>
+  );
+}
+
+function OwnName({ row, isFolder }: { row: VariantRow; isFolder: boolean }) {
+  const folder = useStudio((state) => state.model.current?.summary.name ?? '');
   const [editing, setEditing] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
   if (editing)
@@ -33,6 +61,11 @@ export function VariantName({ row }: { row: VariantRow }) {
       >
         {row.name}
       </button>
+      {isFolder && (
+        <small className={css.units}>
+          {FOLDER_NAMES.this}: {folder}
+        </small>
+      )}
       {isUnclear(row) && (
         <small className={css.units}>{removesWords(listUnits(row.removed))}</small>
       )}

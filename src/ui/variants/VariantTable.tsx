@@ -7,7 +7,9 @@ import { SPEED_MEASURED_AS_PRUNED } from '../../words/healing.ts';
 import {
   applyLabel,
   COLUMN_TITLES,
+  FOLDER_NAMES,
   hideLabel,
+  openLabel,
   pinLabel,
   sortLabel,
   VARIANTS,
@@ -31,7 +33,9 @@ interface Props {
 
 export function VariantTable({ rows, hover, onHover }: Props) {
   const [sort, setSort] = useState<Sort | null>({ id: 'gain', down: true });
-  const ways = waysOf(rows);
+  const among = rows.some(({ folder }) => folder !== null);
+  // What is measured of this folder comes first.
+  const ways = [...new Set([...waysOf(rows.filter(({ folder }) => !folder)), ...waysOf(rows)])];
   return (
     <>
       <div className={css.scroll}>
@@ -60,6 +64,7 @@ export function VariantTable({ rows, hover, onHover }: Props) {
               <Row
                 key={row.key}
                 row={row}
+                among={among}
                 mark={markOf(row, ways)}
                 hovered={hover === row.key}
                 onHover={onHover}
@@ -120,18 +125,21 @@ function Ways({ ways }: { ways: readonly string[] }) {
 
 interface RowProps {
   row: VariantRow;
+  /** Rows of other folders stand beside it. */
+  among: boolean;
   mark: string;
   hovered: boolean;
   onHover(key: string | null): void;
 }
 
-function Row({ row, mark, hovered, onHover }: RowProps) {
+function Row({ row, among, mark, hovered, onHover }: RowProps) {
   const actions = useActions();
   return (
     <tr
       data-testid="variant-row"
       data-key={row.key}
       data-present={row.present}
+      data-folder={row.folder !== null}
       data-hover={hovered}
       onPointerEnter={() => onHover(row.key)}
       onPointerLeave={() => onHover(null)}
@@ -148,7 +156,7 @@ function Row({ row, mark, hovered, onHover }: RowProps) {
         </label>
       </td>
       <th scope="row">
-        <VariantName row={row} />
+        <VariantName row={row} among={among} />
         {row.speedIsOfPruned && <small className={css.units}>{SPEED_MEASURED_AS_PRUNED}</small>}
       </th>
       {COLUMNS.map((column) => (
@@ -175,6 +183,7 @@ function Cell({ column, row, mark }: { column: Column; row: VariantRow; mark: st
 
 function RowActions({ row }: { row: VariantRow }) {
   const actions = useActions();
+  if (row.folder) return <FolderActions row={row} model={row.folder.model} />;
   if (row.present) return <span className={css.mark}>{VARIANTS.current}</span>;
   return (
     <>
@@ -189,6 +198,36 @@ function RowActions({ row }: { row: VariantRow }) {
         type="button"
         className={kit.quiet}
         disabled={row.key === ''}
+        aria-label={hideLabel(row.name)}
+        title={VARIANTS.hide}
+        onClick={() => actions.hideVariant(row.key)}
+      >
+        ×
+      </button>
+    </>
+  );
+}
+
+/** Another folder is opened in place of this one, where the browser remembers it. */
+function FolderActions({ row, model }: { row: VariantRow; model: string | null }) {
+  const id = useStudio(
+    ({ recents }) => recents.folders.find((one) => one.model !== null && one.model === model)?.id,
+  );
+  const actions = useActions();
+  return (
+    <>
+      {id !== undefined && (
+        <button
+          type="button"
+          aria-label={openLabel(row.name)}
+          onClick={() => void actions.openRecent(id)}
+        >
+          {FOLDER_NAMES.open}
+        </button>
+      )}
+      <button
+        type="button"
+        className={kit.quiet}
         aria-label={hideLabel(row.name)}
         title={VARIANTS.hide}
         onClick={() => actions.hideVariant(row.key)}

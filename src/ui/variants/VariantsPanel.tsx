@@ -2,6 +2,7 @@
 
 import { lazy, Suspense, useState } from 'react';
 import { variantsCsv, variantsJson } from '../../state/variants/file.ts';
+import { tableRows } from '../../state/variants/folderRows.ts';
 import {
   planVariant,
   plottable,
@@ -9,13 +10,15 @@ import {
   variantRows,
 } from '../../state/variants/variants.ts';
 import { VERSION } from '../../version.ts';
-import { showHidden, VARIANTS } from '../../words/variants.ts';
+import { LINEAGE, showHidden, VARIANTS } from '../../words/variants.ts';
 import { plural } from '../format.ts';
 import { CopyButton } from '../kit/CopyButton.tsx';
+import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import kit from '../kit/kit.module.css';
 import { Panel } from '../kit/Panel.tsx';
 import { saveBlob } from '../saveBlob.ts';
 import { useActions, useStudio, useStudioStore } from '../studioContext.ts';
+import { MeasureLineage } from './MeasureLineage.tsx';
 import { VariantComparison } from './VariantComparison.tsx';
 import { VariantTable } from './VariantTable.tsx';
 import css from './variants.module.css';
@@ -23,11 +26,12 @@ import css from './variants.module.css';
 const ParetoChart = lazy(() => import('../charts/ParetoChart.tsx'));
 
 export function VariantsPanel() {
-  const rows = useStudio(variantRows);
+  const rows = useStudio(tableRows);
+  const own = useStudio(variantRows);
   const [hover, setHover] = useState<string | null>(null);
   const hidden = useStudio((state) => state.variants.hidden.size);
   const actions = useActions();
-  const points = plottable(rows);
+  const points = plottable(own);
   const known = rows.filter((row) => row.nll !== null || row.measure !== null);
   return (
     <Panel id="variants" title={VARIANTS.title} sub={VARIANTS.sub} testId="variants">
@@ -37,6 +41,7 @@ export function VariantsPanel() {
         </Suspense>
       )}
       <VariantTable rows={rows} hover={hover} onHover={setHover} />
+      <Lineage rows={rows} />
       <VariantComparison />
       <div className={css.tools}>
         <Keep />
@@ -49,6 +54,19 @@ export function VariantsPanel() {
         <Save rows={known} />
       </div>
     </Panel>
+  );
+}
+
+/** What is missing to hold this folder against others. */
+function Lineage({ rows }: { rows: readonly VariantRow[] }) {
+  const folders = rows.filter(({ folder }) => folder !== null);
+  const isUnknown = folders.some(({ nll }) => nll === null);
+  return (
+    <div className={css.lineage}>
+      <MeasureLineage />
+      {isUnknown && <p className={kit.note}>{LINEAGE.otherWindows}</p>}
+      <ErrorNotice place="lineage" />
+    </div>
   );
 }
 

@@ -92,7 +92,7 @@ export const COLUMNS: readonly Column[] = [
     id: 'size',
     term: 'size',
     value: (row) => row.fileBytes,
-    text: (row) => formatBytes(row.fileBytes),
+    text: (row) => (row.fileBytes === null ? none : formatBytes(row.fileBytes)),
   },
   {
     id: 'device',

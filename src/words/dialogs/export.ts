@@ -11,7 +11,11 @@ export const EXPORT = {
   zip: 'a zip file',
   precision: 'Precision',
   size: (bytes: string | null) => `Graph and weights: ${bytes === null ? '…' : `${bytes}.`}`,
+  weights: (bytes: string | null) => `Weights: ${bytes === null ? '…' : `${bytes}.`}`,
   also: 'In the same folder as well:',
+  apart:
+    'Precisions that are made from float32 weights go into another folder than those that keep ' +
+    'the few bits of the file: export twice.',
   sublayers:
     'A block without one of its sublayers works wherever the graph itself is run, as in ONNX ' +
     'Runtime and transformers.js, but not where a model is built from its config, as in Python ' +
@@ -24,6 +28,44 @@ export const EXPORT = {
   steps: 'Steps of the export',
   running: 'Exporting',
 };
+
+/** The kit for continued pretraining. */
+export const KIT = {
+  add: 'Add the kit for',
+  term: 'continued pretraining',
+  what:
+    'a folder with settings for axolotl (all weights, then LoRA) and Megatron Bridge, after the ' +
+    'paper; a script that checks the losses, and what the training will cost. For training on a ' +
+    'machine with GPUs.',
+  unchecked: 'Score the blocks first: then the script can compare losses with those measured here.',
+  /** As `KIT_FOLDER` of the kit names it. */
+  folder: 'continued-pretraining',
+  next:
+    'The kit for continued pretraining is in the folder continued-pretraining: its README says ' +
+    'how to begin.',
+} as const;
+
+/** The format of a model that came as tensor files. */
+export const FORMAT = {
+  legend: 'Format',
+  onnx: 'ONNX',
+  notes: {
+    safetensors: 'for Transformers, vLLM and tools that train; unchanged tensors byte for byte',
+    gguf: 'for llama.cpp and what is built on it; unchanged tensors byte for byte',
+    onnx:
+      'for web pages with transformers.js and for ONNX Runtime GenAI; Espalier makes the graph, ' +
+      'in the precision chosen below',
+  },
+} as const;
+
+const FORMAT_NAMES = { safetensors: 'safetensors', gguf: 'GGUF' } as const;
+
+/** "safetensors, as the original (bf16)". */
+export const formatOfOriginal = (format: keyof typeof FORMAT_NAMES, dtype: string): string =>
+  `${FORMAT_NAMES[format]}, as the original (${dtype})`;
+
+/** The precision of the graph that was made. */
+export const precisionOfMade = (dtype: string): string => `${dtype}, as the graph computes here`;
 
 type Dtype = 'fp16' | 'q4' | 'q4f16' | 'q8';
 
@@ -142,6 +184,8 @@ export const NEXT = {
   loaders: {
     'transformers.js': 'In a web page or in Node, with transformers.js',
     genai: 'In Python, with ONNX Runtime GenAI',
+    transformers: 'In Python, with Transformers',
+    'llama.cpp': 'On the command line, with llama.cpp',
     other: 'In Python, with ONNX Runtime',
   },
   local:
@@ -190,8 +234,8 @@ export const formWords = (ppl: string, bytes: number): string =>
 export const ADAPTER = {
   title: 'Adapter for PEFT',
   what:
-    'What LoRA has trained, as adapter_config.json and adapter_model.safetensors: for the Hugging ' +
-    'Face checkpoint of this model without the same blocks, in Python.',
+    'What LoRA has trained, as adapter_config.json and adapter_model.safetensors: for the ' +
+    'Hugging Face checkpoint of this model without the same blocks, in Python.',
   looking: 'Looking whether this healing can be an adapter.',
   save: 'Save the adapter',
   saving: 'Saving',

@@ -4,23 +4,31 @@ export const HELP = {
   title: 'Help and about',
   does: 'What this page does',
   steps: [
-    'Open a model folder in ONNX format, or the sample. Nothing is uploaded: everything runs in ' +
-      'this tab.',
+    'Open a Hugging Face checkpoint (safetensors), a GGUF file, a model folder in ONNX format, ' +
+      'or the sample. Nothing is uploaded: everything runs in this tab.',
     'Score the blocks: each one is removed in turn, and the perplexity without it is measured. A ' +
       'low score means that the block matters little.',
     'Choose what to remove: with the slider, by a goal, or block by block. Perplexity and size ' +
       'of the plan are shown beside it.',
     'Heal what is left, where the plan costs too much: refit it in seconds, or train it here.',
     'Check the plan: evaluate it on another text, read what it writes, measure its speed.',
-    'Export the pruned model: a folder that runs wherever the original runs.',
+    'Export the pruned model: in the format that it came in it runs wherever the original runs. ' +
+      'Checkpoints and GGUF files can be written as ONNX too, for web pages.',
+    'To train a pruned checkpoint further on a cluster, save the kit for continued pretraining ' +
+      'from the export. What comes of it opens here beside its source.',
   ],
   files: 'What can be dropped or opened',
   fileKinds: [
-    ['a model folder, or a zip of one', 'opens it'],
+    ['a model folder, or a zip of one', 'opens it: safetensors, GGUF or ONNX'],
+    ['a .gguf file, or all parts of a split one', 'opens it'],
     ['a .txt or .md file', 'a text to score blocks, to evaluate plans or to heal on'],
     ['a .json file of token ids', 'windows to score on'],
     ['a .json or .jsonl file of instructions', 'questions with answers to heal on'],
-    ['an espalier.json', 'restores plan and curve on its source model'],
+    [
+      'an espalier.json',
+      'restores plan and curve on its source model; on a model that was trained from the export, ' +
+        'says what it was made from',
+    ],
     ['a block_order.csv or all_ppl_unsorted.csv', 'the order or the curve of another tool'],
   ],
   terms: 'Terms',

@@ -64,6 +64,7 @@ const NOUNS: Readonly<Record<string, readonly [one: string, many: string]>> = {
   variants: ['named variant', 'named variants'],
   plan: ['plan', 'plans'],
   interop: ['imported file', 'imported files'],
+  lineage: ['perplexity beside other folders', 'perplexities beside other folders'],
 };
 
 /** "1 importance curve, 3 perplexities of plans, 1 plan". */
@@ -103,12 +104,18 @@ export const MADE_FROM = {
   perplexity: 'perplexity',
   size: 'size',
   speed: 'tok/s',
-  scoreNow: 'Score the blocks to compare perplexity now.',
+  changed:
+    'The perplexity differs from that at export: the weights have been changed since, for ' +
+    'example by training.',
   otherWindows: 'Perplexity now is on other windows than at export: the two do not compare.',
   open: 'Open the source',
   openHint: 'opens in place of this model; the results of this one are kept',
   notRecent: 'Open its folder to prune it differently.',
 } as const;
+
+/** After an espalier.json was dropped that belongs to the source. */
+export const madeFromNow = (name: string, source: string): string =>
+  `${name} has the blocks that this espalier.json left of ${source}: it is shown as made from it.`;
 
 /** `here` and `there` as "0-25". */
 export const renumbered = (here: string, there: string): string =>

@@ -54,6 +54,7 @@ export const columnHeads = {
   heldOutLoss: 'Loss on the held-out part (nats)',
   healing: 'Healing',
   quantisation: 'Quantisation',
+  folder: 'Other folder',
   kl: 'KL (nats)',
   top1: 'Same top token',
   model: 'Model',

@@ -71,7 +71,8 @@ export abstract class QuantiseCalls extends HealCalls implements QuantiseApi {
     const { dtype } = idParts(quantised);
     const steps = dtypeSteps(dtype, await this.quantised.get(quantised));
     if (healing) steps.unshift({ step: 'healing', healing, quantised: 'again' });
-    const written = { source: this.model().opened, removed, steps };
+    const source = await this.model().openedFor([dtype]);
+    const written = { source, removed, steps };
     const measure = await measureExport(session, written, windows, signal, onProgress);
     return { ...measure, ...of, quantised };
   }

@@ -60,9 +60,10 @@ export class QuantiseRunner {
     signal: AbortSignal,
   ): Promise<QuantiseEstimate> {
     const { sessions } = this.context;
-    const { session } = await sessions.open(model.opened, request.device, { signal });
+    const asked = await this.asked(model, request, healing);
+    const { session } = await sessions.open(asked.opened, request.device, { signal });
     await session.setBudget(request.budgetBytes ?? sessions.budgetBytes);
-    return estimateQuantise({ ...(await this.asked(model, request, healing)), session, signal });
+    return estimateQuantise({ ...asked, session, signal });
   }
 
   /** @throws EspalierError as `StudioApi.quantise` */
@@ -80,7 +81,7 @@ export class QuantiseRunner {
     const onNote = (text: string) => onEvent({ type: 'note', text });
     const withCheckpoints = checkpoints.begin(() => model.identity());
     const asked = await this.asked(model, request, healing);
-    const { session, engine, notes } = await sessions.open(model.opened, request.device, {
+    const { session, engine, notes } = await sessions.open(asked.opened, request.device, {
       signal,
       onProgress: progressTo(onEvent),
     });
@@ -100,7 +101,7 @@ export class QuantiseRunner {
   ): Promise<Omit<QuantiseJob, 'session' | 'onEvent'>> {
     const { removed, dtype, settings, forms, mixed } = request;
     const sources = await this.sourcesOf(model, request);
-    const { opened } = model;
+    const opened = await model.openedFor([dtype]);
     return { opened, removed, healing, dtype, settings, forms, mixed, sources };
   }
 

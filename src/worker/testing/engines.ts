@@ -13,8 +13,8 @@ import { Healings } from '../heal/healings.ts';
 import { Quantisations } from '../quantise/quantisations.ts';
 import { StudioService } from '../service.ts';
 
-function sampleFiles() {
-  const root = fixturePath('optimum-llama-chat');
+function filesOf(fixture: string) {
+  const root = fixturePath(fixture);
   const walk = (folder: string): string[] =>
     readdirSync(folder).flatMap((name) => {
       const path = join(folder, name);
@@ -27,7 +27,7 @@ function sampleFiles() {
 }
 
 /** @returns what opens the next engine; all of them share what the browser keeps */
-export function browser(): () => Promise<StudioService> {
+export function browser(fixture = 'optimum-llama-chat'): () => Promise<StudioService> {
   const [jobs, healings, quantisations] = [memoryStore(), memoryStore(), memoryStore()];
   return async () => {
     const studio = new StudioService(
@@ -37,7 +37,7 @@ export function browser(): () => Promise<StudioService> {
       new Healings(makeResultStore(() => healings.use)),
       new Quantisations(makeResultStore(() => quantisations.use)),
     );
-    const source = { kind: 'files' as const, name: 'sample', files: sampleFiles() };
+    const source = { kind: 'files' as const, name: 'sample', files: filesOf(fixture) };
     await studio.open({ source }, () => {});
     return studio;
   };

@@ -2,6 +2,7 @@
 // Source: Hugging Face PEFT 0.21.2 (tuners/lora/config.py, layer.py; utils/save_and_load.py).
 
 import { EspalierError } from '../../../errors.ts';
+import { safetensorsBytes } from '../../../tensors/safetensors/write.ts';
 import { sublayerUnits } from '../../../units.ts';
 import { declaredBlocks } from '../../interop/declared.ts';
 import { huggingFaceSnippet, layersPath, peftSnippet } from '../../interop/formats.ts';
@@ -13,7 +14,6 @@ import type { Healing } from '../healing.ts';
 import { type Family, familyOf, KNOWN_FAMILIES } from './families.ts';
 import { type LowRankChange, type ModuleAdapter, moduleAdapters } from './moduleAdapters.ts';
 import { blockProducts } from './products.ts';
-import { type FloatTensor, writeSafetensors } from './safetensors.ts';
 
 /** What an adapter is made from. */
 export interface AdapterSource {
@@ -112,7 +112,7 @@ export function peftAdapter(source: AdapterSource, healing: Healing, name: strin
     { path: 'adapter_config.json', bytes: encoded(`${JSON.stringify(settings, null, 2)}\n`) },
     {
       path: 'adapter_model.safetensors',
-      bytes: writeSafetensors(tensorsOf(adapters), { format: 'pt' }),
+      bytes: safetensorsBytes(tensorsOf(adapters), { format: 'pt' }),
     },
     { path: 'README.md', bytes: encoded(readme(notes, script !== null)) },
     ...(script === null ? [] : [{ path: 'prune.py', bytes: encoded(script) }]),
@@ -120,11 +120,14 @@ export function peftAdapter(source: AdapterSource, healing: Healing, name: strin
   return { files, notes };
 }
 
-function tensorsOf(adapters: ReadonlyMap<string, ModuleAdapter>): FloatTensor[] {
-  return [...adapters].flatMap(([module, { rank, inputs, outputs, a, b }]) => [
-    { name: `base_model.model.${module}.lora_A.weight`, dims: [rank, inputs], data: a },
-    { name: `base_model.model.${module}.lora_B.weight`, dims: [outputs, rank], data: b },
-  ]);
+function tensorsOf(adapters: ReadonlyMap<string, ModuleAdapter>) {
+  return [...adapters].flatMap(([module, { rank, inputs, outputs, a, b }]) => {
+    const name = `base_model.model.${module}`;
+    return [
+      { name: `${name}.lora_A.weight`, type: 'F32', shape: [rank, inputs], data: a },
+      { name: `${name}.lora_B.weight`, type: 'F32', shape: [outputs, rank], data: b },
+    ];
+  });
 }
 
 /** PEFT's LoraConfig. A module with another rank or scale than the first stands in the patterns. */

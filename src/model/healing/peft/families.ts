@@ -9,8 +9,8 @@ export interface LinearModule {
   name: string;
   roles: readonly ProductRole[];
   /**
-   * Its rows alternate between query, key and value head by head: only the whole matrix can be
-   * told.
+   * Its rows alternate between query, key and value head by head: (heads, 3, size). Where a graph
+   * has them so, only the whole matrix can be told.
    */
   alternates?: true;
 }

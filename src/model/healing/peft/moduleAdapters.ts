@@ -26,8 +26,8 @@ interface Piece {
   change: LowRankChange;
   /** Columns of the change that count, from its own first one on. */
   columns: readonly [from: number, to: number];
-  /** Row of the module that the first of them is. */
-  row: number;
+  /** Row of the module that one of them is. */
+  row(column: number): number;
 }
 
 const FLOAT_BYTES = 4;
@@ -68,24 +68,41 @@ function piecesOf(
   const product = products.find(({ tensor }) => tensor === change.tensor);
   if (!product) throw refused(change, 'it is no linear product of attention or feed-forward');
   const same = family.modules.find((module) => isWhole(product, module));
-  if (same) return [{ module: same, change, columns: [0, end - first], row: first }];
+  if (same)
+    return [{ module: same, change, columns: [0, end - first], row: (column) => first + column }];
   return product.parts.flatMap(({ role, columns }) => {
     const module = family.modules.find(({ roles }) => roles.includes(role));
     if (!module) throw refused(change, `models of this family have no ${role} projection`);
-    if (module.alternates || columns === null || module.roles.some((other) => !widths.has(other)))
+    const unknown = module.alternates ? product.heads === null : !allKnown(module, widths);
+    if (columns === null || unknown)
       throw refused(change, `its columns are in another order than the rows of ${module.name}`);
     const [from, to] = [Math.max(first, columns[0]), Math.min(end, columns[1])];
     if (from >= to) return [];
-    const before = widthBefore(module.roles, module.roles.indexOf(role), widths);
+    const before = module.alternates
+      ? alternatingRow(module, role, (columns[1] - columns[0]) / product.heads!)
+      : (column: number) => widthBefore(module.roles, module.roles.indexOf(role), widths) + column;
     return [
       {
         module,
         change,
         columns: [from - first, to - first] as const,
-        row: before + from - columns[0],
+        row: (column) => before(first + column - columns[0]),
       },
     ];
   });
+}
+
+const allKnown = ({ roles }: LinearModule, widths: ReadonlyMap<ProductRole, number>): boolean =>
+  roles.every((role) => widths.has(role));
+
+/** The row of a column of one role where the roles alternate head by head. */
+function alternatingRow(
+  { roles }: LinearModule,
+  role: ProductRole,
+  size: number,
+): (column: number) => number {
+  const place = roles.indexOf(role);
+  return (column) => (Math.floor(column / size) * roles.length + place) * size + (column % size);
 }
 
 /** True where a product is the module, row by row. */
@@ -138,8 +155,7 @@ function joined(pieces: readonly Piece[], outputs: number): ModuleAdapter {
     for (const { columns, row } of group)
       for (let column = columns[0]; column < columns[1]; column++)
         for (let k = 0; k < change.rank; k++)
-          b[(row + column - columns[0]) * rank + at + k] =
-            values[column * change.rank + k]! * factor;
+          b[row(column) * rank + at + k] = values[column * change.rank + k]! * factor;
     at += change.rank;
   }
   return { rank, scale, inputs, outputs, a: new Uint8Array(a.buffer), b: new Uint8Array(b.buffer) };

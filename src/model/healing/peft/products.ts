@@ -19,6 +19,8 @@ export interface BlockProduct {
   outputs: number;
   /** Columns of each thing that it computes, in their order. */
   parts: readonly ProductPart[];
+  /** Of query, key and value in one: the heads, where each has as many; otherwise null. */
+  heads: number | null;
 }
 
 interface ProductPart {
@@ -160,7 +162,9 @@ class ProductFinder {
   ): BlockProduct[] {
     const [only, ...others] = inputs;
     if (only && others.length === 0)
-      return [{ ...product(only), parts: this.fusedParts(only, reach, at) }];
+      return [
+        { ...product(only), parts: this.fusedParts(only, reach, at), heads: headsOf(only, reach) },
+      ];
     const roles = inputs.map((input) => {
       const found = new Set(reach.get(input.node)?.attention.map((slot) => this.roleAt(slot)));
       const [role] = found;
@@ -218,7 +222,7 @@ class ProductFinder {
   ): BlockProduct[] {
     const [first, second, ...others] = inputs;
     if (first && !second && first.outputs === 2 * down.inputs)
-      return [{ ...product(first), parts: this.gatedParts(first, at) }];
+      return [{ ...product(first), parts: this.gatedParts(first, at), heads: null }];
     if (first && !second) return [single(first, 'up')];
     const gates = inputs.filter(({ node }) => reach.get(node)?.activated);
     if (others.length > 0 || gates.length !== 1)
@@ -332,4 +336,14 @@ const product = ({ tensor, inputs, outputs }: Product) => ({ tensor, inputs, out
 const single = (of: Product, role: ProductRole): BlockProduct => ({
   ...product(of),
   parts: [{ role, columns: [0, of.outputs] }],
+  heads: null,
 });
+
+/** Heads of the attention that a product leads to, where queries, keys and values have as many. */
+function headsOf({ node }: Product, reach: ReadonlyMap<Node, Reach>): number | null {
+  const [operator] = reach.get(node)?.attention ?? [];
+  if (!operator || !ATTENTION.has(operator.node.op)) return null;
+  const heads = intAttribute(operator.node, 'num_heads');
+  const groups = intAttribute(operator.node, 'kv_num_heads') ?? heads;
+  return heads === groups ? (heads ?? null) : null;
+}

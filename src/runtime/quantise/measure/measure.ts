@@ -1,5 +1,5 @@
-// What a quantisation loses, part by part, before anything is written: the original, the pruned, the
-// healed and the quantised model on the same texts, each against the original.
+// What a quantisation loses, part by part, before anything is written: the original, the pruned,
+// the healed and the quantised model on the same texts, each against the original.
 
 import type { EvaluateEvent } from '../../../contract/evaluate.ts';
 import type { MeasuredText } from '../../../contract/quantise.ts';

@@ -1,7 +1,7 @@
 // Configs after a removal: counts, lists and periods of layers, at every level of the decoder.
 
 import { describe, expect, it } from 'vitest';
-import { golden } from '../../testing/fixtures.ts';
+import { golden } from '../../../testing/fixtures.ts';
 import { configRemarks, prunedKeys } from './config.ts';
 import type { JsonObject } from './layerPatterns.ts';
 

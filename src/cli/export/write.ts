@@ -1,27 +1,30 @@
 // Writes an export to a folder and checks what was written, for `prune` and `heal`.
 
-import type { QuantiseResult } from '../contract/quantise.ts';
-import type { Verification } from '../contract/verify.ts';
-import { toReport } from '../errors.ts';
-import { exportManifest } from '../model/export/manifest.ts';
-import type { StepChoice } from '../model/export/steps.ts';
-import { type OpenedModel, openModel } from '../model/open/open.ts';
-import type { ModelSummary } from '../model/open/summary.ts';
-import { writeFolder } from '../node/writeFolder.ts';
-import type { Engine } from '../runtime/device/engine.ts';
-import { runtimeOf } from '../runtime/device/ort.ts';
-import { expectedNll } from '../runtime/score/exported.ts';
-import type { RoutedSession } from '../runtime/score/route.ts';
-import { verifyPrecisions } from '../runtime/verify/combine.ts';
-import { type ExpectedNll, noNumbersOf } from '../runtime/verify/runs.ts';
-import { VERIFY_TOKENS, verifyExport } from '../runtime/verify/verify.ts';
-import { spreadIds } from '../spreadIds.ts';
-import { blocksLeft, type Unit } from '../units.ts';
-import { VERSION } from '../version.ts';
-import { noteDevice, openEngine } from './device.ts';
-import { openSession, withFolder } from './open.ts';
-import { megabytes, note, status, statusDone } from './output.ts';
-import type { RunValues } from './sharedOptions.ts';
+import type { QuantiseResult } from '../../contract/quantise.ts';
+import type { Verification } from '../../contract/verify.ts';
+import { toReport } from '../../errors.ts';
+import type { ExportFormat } from '../../model/export/formats.ts';
+import { exportManifest } from '../../model/export/manifest.ts';
+import type { StepChoice } from '../../model/export/steps.ts';
+import type { KitWindows } from '../../model/interop/kit/check.ts';
+import { handOverKit } from '../../model/interop/kit/kit.ts';
+import { type OpenedModel, openModel } from '../../model/open/open.ts';
+import type { ModelSummary } from '../../model/open/summary.ts';
+import { writeFolder } from '../../node/writeFolder.ts';
+import type { Engine } from '../../runtime/device/engine.ts';
+import { runtimeOf } from '../../runtime/device/ort.ts';
+import { expectedNll } from '../../runtime/score/exported.ts';
+import type { RoutedSession } from '../../runtime/score/route.ts';
+import { verifyPrecisions } from '../../runtime/verify/combine.ts';
+import { type ExpectedNll, noNumbersOf } from '../../runtime/verify/runs.ts';
+import { verifyExport, verifyTokens } from '../../runtime/verify/verify.ts';
+import { spreadIds } from '../../spreadIds.ts';
+import { blocksLeft, type Unit } from '../../units.ts';
+import { VERSION } from '../../version.ts';
+import { noteDevice, openEngine } from '../device.ts';
+import { openSession, withFolder } from '../open.ts';
+import { megabytes, note, status, statusDone } from '../output.ts';
+import type { RunValues } from '../sharedOptions.ts';
 
 export interface WriteRequest {
   opened: OpenedModel;
@@ -32,6 +35,10 @@ export interface WriteRequest {
   also?: readonly (readonly StepChoice[])[];
   /** Further precisions of the model that the source has. */
   others: readonly OpenedModel[];
+  /** By default that of the source where no precision is chosen. */
+  format?: ExportFormat | undefined;
+  /** Writes the kit for continued pretraining beside a checkpoint in safetensors. */
+  kit?: boolean;
   /** Folder to write, new or empty. */
   out: string;
 }
@@ -39,6 +46,7 @@ export interface WriteRequest {
 /** What was written, as the JSON of a command gives it. */
 export interface Written {
   out: string;
+  format: ExportFormat;
   files: { path: string; bytes: number }[];
   leftOut: string[];
   remarks: string[];
@@ -57,18 +65,32 @@ const VERDICTS: Readonly<Record<Verification['status'], string>> = {
 
 /** @throws EspalierError of the files; a failed check is part of the verification */
 export async function writeExport(
-  { opened, removed, steps, also = [], others, out }: WriteRequest,
+  { opened, removed, steps, also = [], others, format: asked, kit = false, out }: WriteRequest,
   values: RunValues,
 ): Promise<Written> {
-  const manifest = await exportManifest(opened, removed, { app: VERSION, steps, also, others });
+  const options = {
+    ...{ app: VERSION, steps, also, others },
+    ...(asked && { format: asked }),
+  };
+  const planned = await exportManifest(opened, removed, options);
+  const { format } = planned;
+  // Spread token ids: verification needs any text, and a folder may have no tokenizer.
+  const window = spreadIds(verifyTokens(opened.summary), opened.summary.vocabSize);
+  const score = () =>
+    likelihoods({ opened, removed, format, kit }, [steps, ...also], window, values);
+  const scored = kit ? await score() : null;
+  const manifest = scored
+    ? await exportManifest(opened, removed, {
+        ...options,
+        kit: handOverKit({ ...opened, removed }, { app: VERSION, windows: scored.windows }),
+      })
+    : planned;
   await writeFolder(out, manifest.files, opened.folder, (done, total) =>
     status(`write ${megabytes(done)} of ${megabytes(total)}`),
   );
   statusDone();
 
-  // Spread token ids: verification needs any text, and a folder may have no tokenizer.
-  const window = spreadIds(VERIFY_TOKENS, opened.summary.vocabSize);
-  const all = await likelihoods(opened, removed, [steps, ...also], window, values);
+  const all = scored ?? (await score());
   const { engine } = all;
   const [likelihood = all.none, ...further] = all.found;
   const numBlocks = blocksLeft(opened.summary.numBlocks, removed);
@@ -100,6 +122,7 @@ export async function writeExport(
   noteDevice(engine.name, runtimeOf(engine));
   return {
     out,
+    format,
     files: manifest.files.map((file) => ({ path: file.path, bytes: file.size })),
     leftOut: manifest.leftOut,
     remarks: manifest.remarks,
@@ -147,16 +170,28 @@ interface Likelihoods {
   found: Likelihood[];
   /** What is known of a precision without one. */
   none: Likelihood;
+  /** What the kit compares; null where it was not asked for, or nothing can be scored. */
+  windows: KitWindows | null;
   engine: Engine;
 }
+
+/** Where the windows of the kit begin in the vocabulary. */
+const KIT_WINDOWS = [3, 1009, 2003, 4001];
 
 /**
  * The studio's own NLL per token of every precision of the plan, with the engine for verification;
  * a model that cannot be scored is verified without it, with a note.
  */
 async function likelihoods(
-  opened: OpenedModel,
-  removed: readonly Unit[],
+  {
+    opened,
+    removed,
+    format,
+    kit,
+  }: Pick<WriteRequest, 'opened' | 'removed'> & {
+    format: ExportFormat;
+    kit: boolean;
+  },
   precisions: readonly (readonly StepChoice[])[],
   window: readonly number[],
   values: RunValues,
@@ -170,13 +205,15 @@ async function likelihoods(
       for (const text of routed.notes) note(text);
       const found: Likelihood[] = [];
       for (const steps of precisions) {
-        const nll = await expectedNll(session, opened, { removed, steps }, window);
+        const nll = await expectedNll(session, opened, { removed, steps, format }, window);
         const noNumbers = await noNumbersOf(session, nll, window);
         if (noNumbers) note(`There are no numbers to verify the export by: ${noNumbers}.`);
         found.push({ nll, noNumbers });
       }
+      const of = { removed, steps: precisions[0] ?? [], format };
+      const windows = kit ? await kitWindows(session, opened, of) : null;
       await session.dispose();
-      return { found, none: { nll: null }, engine };
+      return { found, none: { nll: null }, windows, engine };
     } catch (error) {
       const { message, detail } = toReport(error);
       note(`The likelihood is not compared: ${message} ${detail}`);
@@ -187,5 +224,26 @@ async function likelihoods(
     }
   }
   const none = { nll: null, ...(nllObstacle ? { nllObstacle } : {}) };
-  return { found: [], none, engine: await openEngine(values) };
+  return { found: [], none, windows: null, engine: await openEngine(values) };
+}
+
+/** Windows of token ids with the mean NLL of each, of the export and of the original. */
+async function kitWindows(
+  session: RoutedSession['session'],
+  opened: OpenedModel,
+  of: Parameters<typeof expectedNll>[2],
+): Promise<KitWindows> {
+  const mean = (nll: Float32Array): number => nll.reduce((sum, one) => sum + one, 0) / nll.length;
+  const windows: KitWindows & { nll: number[]; original: number[] } = {
+    ids: KIT_WINDOWS.map((first) =>
+      spreadIds(verifyTokens(opened.summary), opened.summary.vocabSize, first),
+    ),
+    nll: [],
+    original: [],
+  };
+  for (const ids of windows.ids) {
+    windows.nll.push(mean(await expectedNll(session, opened, of, ids)));
+    windows.original.push(mean(await session.nllPerToken([], ids)));
+  }
+  return windows;
 }

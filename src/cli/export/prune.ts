@@ -1,33 +1,36 @@
 // `prune`: writes the pruned folder and checks what was written, as the page's export does.
 
-import { stepRecords } from '../model/export/steps.ts';
-import { otherPrecisions } from '../model/open/precisions.ts';
-import { requireFree } from '../node/writeFolder.ts';
-import { blocksLeft } from '../units.ts';
-import { defineCommand } from './command.ts';
-import { checkPlan, openForCommand, withFolder } from './open.ts';
-import type { Options, Values } from './options.ts';
-import { checkJsonTarget, writeJson } from './output.ts';
-import { quantisePrecisions, requirePrecisions } from './quantise/lastStep.ts';
+import { EspalierError } from '../../errors.ts';
+import { stepRecords } from '../../model/export/steps.ts';
+import type { OpenedModel } from '../../model/open/open.ts';
+import { otherPrecisions } from '../../model/open/precisions.ts';
+import { requireFree } from '../../node/writeFolder.ts';
+import { blocksLeft } from '../../units.ts';
+import { defineCommand } from '../command.ts';
+import { checkPlan, openForCommand, withFolder } from '../open.ts';
+import type { Options, Values } from '../options.ts';
+import { checkJsonTarget, writeJson } from '../output.ts';
+import { quantisePrecisions, requirePrecisions } from '../quantise/lastStep.ts';
 import {
   checkQuantiseOptions,
   plainValues,
   QUANTISE_OPTIONS,
   QUANTISE_TEXT_OPTIONS,
   quantiseTexts,
-} from './quantise/options.ts';
-import { quantiseReport } from './quantise/report.ts';
+} from '../quantise/options.ts';
+import { quantiseReport } from '../quantise/report.ts';
 import {
   BUDGET_OPTIONS,
   COMMON_OPTIONS,
   FOLDER,
+  FORMAT_OPTIONS,
   PLAN_OPTIONS,
   RUN_OPTIONS,
-} from './sharedOptions.ts';
-import { precisionsOf, quantisedAmong, STEP_OPTIONS } from './steps.ts';
+} from '../sharedOptions.ts';
+import { precisionsOf, quantisedAmong, requireFormat, STEP_OPTIONS } from '../steps.ts';
 import { concluded, printChecks, writeExport } from './write.ts';
 
-const OPTIONS = {
+export const PRUNE_OPTIONS = {
   remove: {
     ...PLAN_OPTIONS.remove,
     required: true,
@@ -39,6 +42,7 @@ const OPTIONS = {
   },
   out: { type: 'text', value: 'dir', required: true, help: 'folder to write, new or empty' },
   ...STEP_OPTIONS,
+  ...FORMAT_OPTIONS,
   ...QUANTISE_OPTIONS,
   ...QUANTISE_TEXT_OPTIONS,
   ...RUN_OPTIONS,
@@ -47,36 +51,44 @@ const OPTIONS = {
 } as const satisfies Options;
 
 export const prune = defineCommand({
-  summary: 'write the pruned model folder and verify it',
+  summary: 'write the pruned model and verify it',
   about:
     'The written files are opened again, run and compared with the original. Without --json the ' +
-    'checks are printed. Precisions of few bits are quantised last, and measured on --text and ' +
-    '--evaluate before they are written.',
+    'checks are printed. A checkpoint or a GGUF file is written as one again unless --format or ' +
+    '--dtype says otherwise. Precisions of few bits are quantised last, and measured on --text ' +
+    'and --evaluate before they are written.',
   argument: FOLDER,
-  options: OPTIONS,
+  options: PRUNE_OPTIONS,
   examples: [
     'public/sample --model onnx/model.onnx --remove 7,9.attn --out pruned-sample',
     'public/sample --model onnx/model.onnx --remove "" --dtype fp16 --out sample-fp16',
     'public/sample --model onnx/model.onnx --remove 7 --dtype keep,q4 --text ' +
       'public/text/calibration.txt --out pruned-sample',
   ],
-  run,
+  run: writePruned,
 });
 
-async function run(
+/**
+ * What `prune` and `convert` do.
+ * @param converts only models without a graph
+ */
+export async function writePruned(
   path: string,
-  values: Values<typeof OPTIONS>,
+  values: Values<typeof PRUNE_OPTIONS>,
   given: ReadonlySet<string>,
+  converts = false,
 ): Promise<number> {
-  const { out, json, remove: removed } = values;
+  const { out, json, remove: removed, format, kit } = values;
   const precisions = precisionsOf(values.dtype);
   const asked = plainValues(values, given);
   checkQuantiseOptions(asked, quantisedAmong(precisions), values.text !== undefined);
   const texts = quantiseTexts(values);
   checkJsonTarget(json);
   return withFolder(path, async (folder) => {
-    const opened = await openForCommand(folder, values.model);
+    const opened = await openForCommand(folder, values.model, precisions);
+    if (converts) requireTensorFiles(opened);
     const others = values['all-graphs'] ? await otherPrecisions(opened) : [];
+    requireFormat(opened, removed, precisions, format, kit);
     requirePrecisions(opened, precisions, asked, others.length);
     if (quantisedAmong(precisions).length > 0) {
       checkPlan(opened, removed);
@@ -87,7 +99,10 @@ async function run(
       values,
     );
     const [steps = [], ...also] = all;
-    const written = await writeExport({ opened, removed, steps, also, others, out }, values);
+    const written = await writeExport(
+      { opened, removed, steps, also, others, format, kit, out },
+      values,
+    );
     const { files, leftOut, remarks, summary, verification, runtime } = written;
     if (json === undefined) printChecks(written, blocksLeft(opened.summary.numBlocks, removed));
     else
@@ -96,6 +111,7 @@ async function run(
         ...stepRecords(steps),
         ...(results.length > 0 ? { quantised: results.map(quantiseReport) } : {}),
         out,
+        format: written.format,
         files,
         leftOut,
         remarks,
@@ -105,4 +121,14 @@ async function run(
       });
     return concluded(written, results);
   });
+}
+
+/** @throws EspalierError `bad-input` for a model that has a graph */
+function requireTensorFiles({ folder, tensorSource }: OpenedModel): void {
+  if (tensorSource) return;
+  throw new EspalierError(
+    'bad-input',
+    `The model of ${folder.name} is ONNX already.`,
+    'Write it in another precision by prune with --remove "" and --dtype.',
+  );
 }

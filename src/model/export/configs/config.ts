@@ -1,9 +1,10 @@
 // Rewrites config.json and genai_config.json for a pruned model. Only what changes is touched:
 // every other number stays as it was written, digit for digit.
 
-import { EspalierError } from '../../errors.ts';
-import { mapOutsideStrings, readJsonObject } from '../../json.ts';
-import { COUNT_KEYS, MAX_CONFIG_BYTES } from '../structure/config.ts';
+import { EspalierError } from '../../../errors.ts';
+import { mapOutsideStrings, readJsonObject } from '../../../json.ts';
+import { textConfig } from '../../open/tensors/refusals.ts';
+import { COUNT_KEYS, MAX_CONFIG_BYTES } from '../../structure/config.ts';
 import { type Json, type JsonObject, prunedPatterns } from './layerPatterns.ts';
 
 /** Configs of the language model inside a larger one. Encoders beside it keep theirs. */
@@ -181,6 +182,19 @@ export function prunedConfigJson(
   });
 }
 
+/**
+ * config.json with further fields, in a section of it or at its top.
+ * @throws EspalierError `bad-input` when the text is not JSON.
+ */
+export function withFields(text: string, section: string | null, fields: JsonObject): string {
+  return edited(text, 'config.json', (config) => {
+    const part = section === null ? undefined : config[section];
+    return section !== null && isObject(part)
+      ? { ...config, [section]: { ...part, ...fields } }
+      : { ...config, ...fields };
+  });
+}
+
 /** The one precision that is there is the one to load; version 3 is told the type of its caches. */
 function precisionSettings(
   settings: JsonObject,
@@ -197,17 +211,46 @@ function precisionSettings(
 }
 
 /**
- * genai_config.json of the pruned model: only `model.decoder` changes. @throws EspalierError
- * `bad-input` when the text is not JSON.
+ * genai_config.json of the pruned model: only `model.decoder` changes.
+ * @param graph path of the decoder graph that it shall name; null leaves the name
+ * @throws EspalierError `bad-input` when the text is not JSON.
  */
-export function prunedGenaiConfig(text: string, n: number, keep: readonly number[]): string {
+export function prunedGenaiConfig(
+  text: string,
+  n: number,
+  keep: readonly number[],
+  graph: string | null = null,
+): string {
   return edited(text, 'genai_config.json', (config) => {
     if (!isObject(config.model) || !isObject(config.model.decoder)) return config;
     const { decoder } = config.model;
     return {
       ...config,
-      model: { ...config.model, decoder: { ...decoder, ...prunedKeys(decoder, n, keep) } },
+      model: {
+        ...config.model,
+        decoder: {
+          ...decoder,
+          ...prunedKeys(decoder, n, keep),
+          ...(graph === null ? {} : { filename: graph }),
+        },
+      },
     };
+  });
+}
+
+/**
+ * config.json of the language model alone, where it is a section of a larger one's: with what that
+ * says of tokens around it.
+ * @throws EspalierError `bad-input` when the text is not JSON.
+ */
+export function languageConfigJson(text: string): string {
+  return edited(text, 'config.json', (config) => {
+    const own = textConfig(config) as JsonObject;
+    if (own === config) return config;
+    const tokens = Object.entries(config).filter(
+      ([key, value]) => /^(bos|eos|pad)_token_id$|dtype$/.test(key) && value !== null,
+    );
+    return { ...Object.fromEntries(tokens), ...own };
   });
 }
 
