@@ -32,6 +32,12 @@ export function widened(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 /** The largest float16. */
 export const HALF_MAX = 65504;
 
+/** Little-endian words of 32 bits, copied only where they do not start on a multiple of 4. */
+export function wordsOf(bytes: Uint8Array): Uint32Array {
+  const whole = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  return new Uint32Array(whole.buffer, whole.byteOffset, whole.byteLength / 4);
+}
+
 const scratch = new Float32Array(1);
 const scratchBits = new Uint32Array(scratch.buffer);
 
@@ -46,9 +52,7 @@ export function narrowed(
   bytes: Uint8Array,
   beyond: (value: number) => number,
 ): Uint8Array<ArrayBuffer> {
-  // A view must start on a multiple of 4 bytes.
-  const whole = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
-  const source = new Uint32Array(whole.buffer, whole.byteOffset, whole.byteLength / 4);
+  const source = wordsOf(bytes);
   const out = new Uint16Array(source.length);
   for (let k = 0; k < source.length; k++) {
     const bits = source[k] as number;

@@ -1,6 +1,7 @@
 // Neighbouring ranges of one file as one range, so that what stays together is copied in one go.
 
-import type { ByteRange, Bytes } from '../onnx/source.ts';
+import { isRange } from '../onnx/graph.ts';
+import type { Bytes } from '../onnx/source.ts';
 
 /** The parts with ranges of one file joined where one begins at the end of the one before it. */
 export function joinRanges(parts: readonly Bytes[]): Bytes[] {
@@ -17,5 +18,3 @@ export function joinRanges(parts: readonly Bytes[]): Bytes[] {
   }
   return out;
 }
-
-const isRange = (data: Bytes): data is ByteRange => 'file' in data;

@@ -14,6 +14,7 @@ import type { DirectoryTarget, FileTarget } from '../files/targets.ts';
 import { defaultBudget } from '../memoryBudget.ts';
 import { exportManifest } from '../model/export/manifest.ts';
 import { healingOf, type StepChoice } from '../model/export/steps.ts';
+import { withKit } from '../model/export/tensorFiles/manifest.ts';
 import type { KitWindows } from '../model/interop/kit/check.ts';
 import { handOverKit } from '../model/interop/kit/kit.ts';
 import type { OpenedModel } from '../model/open/open.ts';
@@ -102,18 +103,20 @@ export async function exportPruned(work: ExportJob): Promise<ExportResult> {
     return measure && { ...windows, nll: measure.nllPerWindow };
   };
   const windows = kit?.windows ? await asWritten(kit.windows) : null;
-  const manifest = await exportManifest(opened, removed, {
+  const planned = await exportManifest(opened, removed, {
     app: VERSION,
     others,
     score,
     plan,
     ...(study ? { study } : {}),
     ...(format ? { format } : {}),
-    ...(kit ? { kit: handOverKit({ ...opened, removed }, { app: VERSION, windows }) } : {}),
     steps,
     also,
     versions: routed ? { [routed.engine.package]: routed.engine.version } : {},
   });
+  const manifest = kit
+    ? withKit(planned, handOverKit({ ...opened, removed }, { app: VERSION, windows }))
+    : planned;
   const ids = window.slice(0, VERIFY_TOKENS);
   if (routed) begin('expect', 'verify');
   const running = performance.now();

@@ -6,6 +6,7 @@ import { toReport } from '../../errors.ts';
 import type { ExportFormat } from '../../model/export/formats.ts';
 import { exportManifest } from '../../model/export/manifest.ts';
 import type { StepChoice } from '../../model/export/steps.ts';
+import { withKit } from '../../model/export/tensorFiles/manifest.ts';
 import type { KitWindows } from '../../model/interop/kit/check.ts';
 import { handOverKit } from '../../model/interop/kit/kit.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
@@ -68,11 +69,10 @@ export async function writeExport(
   { opened, removed, steps, also = [], others, format: asked, kit = false, out }: WriteRequest,
   values: RunValues,
 ): Promise<Written> {
-  const options = {
+  const planned = await exportManifest(opened, removed, {
     ...{ app: VERSION, steps, also, others },
     ...(asked && { format: asked }),
-  };
-  const planned = await exportManifest(opened, removed, options);
+  });
   const { format } = planned;
   // Spread token ids: verification needs any text, and a folder may have no tokenizer.
   const window = spreadIds(verifyTokens(opened.summary), opened.summary.vocabSize);
@@ -80,10 +80,10 @@ export async function writeExport(
     likelihoods({ opened, removed, format, kit }, [steps, ...also], window, values);
   const scored = kit ? await score() : null;
   const manifest = scored
-    ? await exportManifest(opened, removed, {
-        ...options,
-        kit: handOverKit({ ...opened, removed }, { app: VERSION, windows: scored.windows }),
-      })
+    ? withKit(
+        planned,
+        handOverKit({ ...opened, removed }, { app: VERSION, windows: scored.windows }),
+      )
     : planned;
   await writeFolder(out, manifest.files, opened.folder, (done, total) =>
     status(`write ${megabytes(done)} of ${megabytes(total)}`),

@@ -2,7 +2,6 @@
 
 import type { Folder } from '../../onnx/source.ts';
 import type { ModelGraphs } from '../graphs/decoders.ts';
-import type { KitFile } from '../interop/kit/kit.ts';
 import type { TensorSource } from '../make/weights.ts';
 import type { ModelRoot } from '../open/root.ts';
 import type { ModelConfig } from '../structure/config.ts';
@@ -53,8 +52,6 @@ export interface ExportOptions {
   study?: StudyRecord;
   /** Names and versions of what computed the numbers, e.g. onnxruntime-web. */
   versions?: Record<string, string>;
-  /** The kit for continued pretraining, written beside a checkpoint in safetensors. */
-  kit?: readonly KitFile[];
   /** What is done after the removal; nothing by default. */
   steps?: readonly StepChoice[];
   /** Other precisions of the same model, which lose the same units. */

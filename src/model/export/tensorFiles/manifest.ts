@@ -3,6 +3,7 @@
 
 import { EspalierError } from '../../../errors.ts';
 import type { TensorFormat } from '../../../tensors/tensorFiles.ts';
+import type { KitFile } from '../../interop/kit/kit.ts';
 import { withinTop } from '../../open/root.ts';
 import type { Removal } from '../../structure/removal.ts';
 import { configFiles, provenanceOf, readmePath } from '../beside.ts';
@@ -82,10 +83,15 @@ export async function tensorFilesManifest(
       .map((file) => copy(file, withinTop(root, file.path))),
     whole(PROVENANCE_FILE, encode(writeProvenance(provenance))),
     whole(readme, encode(text)),
-    ...(options.kit ?? []).map((file) => whole(file.path, encode(file.text))),
   ];
   return { format, files, graph: written.main, also: [], loading, leftOut, remarks, provenance };
 }
+
+/** The export with the kit for continued pretraining beside its checkpoint in safetensors. */
+export const withKit = (manifest: Manifest, kit: readonly KitFile[]): Manifest => ({
+  ...manifest,
+  files: [...manifest.files, ...kit.map((file) => whole(file.path, encode(file.text)))],
+});
 
 function missing(): never {
   throw new EspalierError('bug', 'The tensor files of the model are not known.');

@@ -1,5 +1,7 @@
 // Converts between bfloat16, the upper half of a float32, and float32.
 
+import { wordsOf } from '../../half.ts';
+
 /** Little-endian bfloat16 as little-endian float32, exact. */
 export function bfloatWidened(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(bytes.byteLength * 2);
@@ -17,8 +19,7 @@ export function bfloatNarrowed(
   bytes: Uint8Array,
   beyond: (value: number) => never,
 ): Uint8Array<ArrayBuffer> {
-  const whole = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
-  const source = new Uint32Array(whole.buffer, whole.byteOffset, whole.byteLength / 4);
+  const source = wordsOf(bytes);
   const out = new Uint16Array(source.length);
   for (let k = 0; k < source.length; k++) {
     const bits = source[k] as number;

@@ -1,7 +1,7 @@
 // Rows of values as columns of float32, some rows at a time: four of them together, so that what is
 // written lies beside each other.
 
-import { halfValues } from '../../half.ts';
+import { halfValues, wordsOf } from '../../half.ts';
 import type { StoredType } from './storedType.ts';
 
 /** Rows of the source that are turned at a time. */
@@ -54,11 +54,6 @@ export function turn(
       turnWords(words, stretch);
     }
   }
-}
-
-function wordsOf(bytes: Uint8Array): Uint32Array {
-  const whole = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
-  return new Uint32Array(whole.buffer, whole.byteOffset, whole.byteLength / 4);
 }
 
 function halvesOf(bytes: Uint8Array): Uint16Array {
