@@ -38,12 +38,27 @@ export function pairedInterval(
     const all = mean(difference);
     return [all, all];
   }
+  return stratifiedInterval([difference], resamples);
+}
+
+/**
+ * The 95 % percentile interval of the mean over strata of their means: values are drawn with
+ * replacement within each stratum.
+ * @param strata finite values of each, at least one
+ */
+export function stratifiedInterval(
+  strata: readonly (readonly number[])[],
+  resamples = RESAMPLES,
+): [number, number] {
   const random = xoshiro128(SEED);
   const means = new Float64Array(resamples);
-  for (let r = 0; r < resamples; r++) {
-    let sum = 0;
-    for (let i = 0; i < n; i++) sum += difference[Math.floor((random() / 2 ** 32) * n)]!;
-    means[r] = sum / n;
+  for (const values of strata) {
+    const n = values.length;
+    for (let r = 0; r < resamples; r++) {
+      let sum = 0;
+      for (let i = 0; i < n; i++) sum += values[Math.floor((random() / 2 ** 32) * n)]!;
+      means[r]! += sum / n / strata.length;
+    }
   }
   means.sort();
   return [quantile(means, 0.025), quantile(means, 0.975)];

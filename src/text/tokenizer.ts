@@ -35,6 +35,8 @@ export interface Tokenizer {
   readonly addsBos: boolean;
   /** The beginning-of-sequence token, or null when the tokenizer has none. */
   readonly bosId: number | null;
+  /** The end-of-sequence token that tokenizer_config.json names, or null. */
+  readonly eosId: number | null;
   /** The id of what the vocabulary does not have, or null when there is none. */
   readonly unknownId: number | null;
 }
@@ -148,6 +150,8 @@ export function loadTokenizer(
       : leading.length > 0 || (config.add_bos_token === true && bosId !== null);
   const bos = bosId === null ? [] : [bosId];
   const prefix = leading.length > 0 ? leading : bos;
+  const end = tokenText(config.eos_token);
+  const eosId = end === null ? null : (pipeline.idOf(end) ?? null);
   const cleansUp = config.clean_up_tokenization_spaces === true;
 
   return {
@@ -175,6 +179,7 @@ export function loadTokenizer(
     },
     addsBos,
     bosId,
+    eosId,
     unknownId,
   };
 }
