@@ -8,10 +8,11 @@ import type {
   ProgramInput,
   WeightRef,
 } from '../model/programs/program.ts';
+import { encodeInline } from '../model/programs/programModel.ts';
 import { elementBits, elementCount } from '../onnx/graph.ts';
 import { countOperators } from '../onnx/operators.ts';
 import type { KnownValue } from './build/builder.ts';
-import { encodeInline, modelOf } from './build/model.ts';
+import { modelOf } from './build/model.ts';
 import type { WeightRecipe } from './dequantise.ts';
 import type { ForwardGraph } from './forward.ts';
 import { scratchBytes } from './scratch.ts';

@@ -22,6 +22,8 @@ import {
 export interface Tap {
   /** Names it within the block's program: `{ kind: 'taylor', weight }`. */
   weight: string;
+  /** Its scores are sums over the other axes, by the index on this one; null = one sum over all. */
+  axis: number | null;
   /** Its name in the model, for messages. */
   name: string;
   kind: WeightKind;
@@ -51,6 +53,8 @@ export interface BlockGradient {
 export interface TapOptions {
   /** Weights of the block's program whose gradients are wanted. */
   roles: readonly WeightRole[];
+  /** Weights that are scored by the index on an axis, by name within the program. */
+  axes?: ReadonlyMap<string, number>;
   /** Sums over chunks instead of scores of one. */
   accumulate: boolean;
   /** Largest gradient of a weight in one piece, in bytes. */
@@ -62,7 +66,7 @@ export interface GradientClass {
   main: BindableProgram;
   scoring: BindableProgram | null;
   /** Weights that the output of the block depends on, with the dims of their floats. */
-  reached: ReadonlyMap<string, readonly number[]>;
+  reached: ReadonlyMap<string, { dims: readonly number[]; axis: number | null }>;
   limit: number;
   accumulate: boolean;
 }
@@ -81,8 +85,7 @@ export function gradientClass(
 ): GradientClass {
   const { accumulate, limit } = taps;
   const asked = taps.roles.map(({ weight }) => weight);
-  const found = blockSweep(bound, values, asked);
-  const { forward, ports, reached } = found;
+  const { forward, ports, reached } = blockSweep(bound, values, asked, taps.axes);
   const append = accumulate ? appendSums : appendScore;
   for (const [reading, gradient] of reached) append(forward.b, reading, gradient, limit, ports);
   const readings = [...reached.keys()];
@@ -92,7 +95,9 @@ export function gradientClass(
       accumulate && readings.length > 0
         ? scoringProgram(forward, bound.program, readings, limit, `${id}-scores`)
         : null,
-    reached: new Map(readings.map(({ weight, floats }) => [weight, forward.b.dims(floats)])),
+    reached: new Map(
+      readings.map(({ weight, floats, axis }) => [weight, { dims: forward.b.dims(floats), axis }]),
+    ),
     limit,
     accumulate,
   };
@@ -122,7 +127,12 @@ interface BlockSweep {
   reached: ReadonlyMap<Reading, Gradient>;
 }
 
-function blockSweep(bound: BoundProgram, values: RunValues, asked: readonly string[]): BlockSweep {
+function blockSweep(
+  bound: BoundProgram,
+  values: RunValues,
+  asked: readonly string[],
+  axes?: ReadonlyMap<string, number>,
+): BlockSweep {
   const residual = soleInput(bound.program, 'residual');
   const forward = forwardGraph(bound, values, [residual], new Set(asked));
   const { b } = forward;
@@ -131,6 +141,7 @@ function blockSweep(bound: BoundProgram, values: RunValues, asked: readonly stri
   const readings: Reading[] = asked.map((weight) => ({
     weight,
     floats: forward.floats.get(weight) ?? weight,
+    axis: axes?.get(weight) ?? null,
   }));
   const leaves = [residual, ...readings.map(({ floats }) => floats)];
   const seeds = new Map([[y, dy]]);
@@ -171,9 +182,10 @@ export function blockGradient(
     scoring: scoring && bind(scoring, bound),
     scratchBytes: Math.max(main.scratchBytes, scoring?.scratchBytes ?? 0),
     taps: roles.flatMap((role) => {
-      const dims = reached.get(role.weight);
-      if (!dims) return [];
-      return [{ ...role, dims, parts: accumulate ? partsOf(role.weight, dims, limit) : [] }];
+      const found = reached.get(role.weight);
+      if (!found) return [];
+      const parts = accumulate ? partsOf(role.weight, found.dims, limit) : [];
+      return [{ ...role, ...found, parts }];
     }),
   };
 }

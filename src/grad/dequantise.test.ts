@@ -3,13 +3,14 @@
 
 import { describe, expect, it } from 'vitest';
 import type { BoundProgram, ScorePrograms, WeightRef } from '../model/programs/program.ts';
+import { encodeInline } from '../model/programs/programModel.ts';
 import { DataType } from '../onnx/graph.ts';
 import { countOperators } from '../onnx/operators.ts';
 import { memoryFolder } from '../onnx/testing/text.ts';
 import { blockGradient, gradientClass } from './blockGradient.ts';
 import { attributesOf } from './build/attributes.ts';
 import { Builder } from './build/builder.ts';
-import { encodeInline, modelOf } from './build/model.ts';
+import { modelOf } from './build/model.ts';
 import { Driver } from './testing/driver.ts';
 
 interface Form {

@@ -4,6 +4,7 @@
 import { describe, expect, it } from 'vitest';
 import { openModel } from '../model/open/open.ts';
 import type { BoundProgram, ScorePrograms, WeightRef } from '../model/programs/program.ts';
+import { encodeInline } from '../model/programs/programModel.ts';
 import { makeScorePrograms } from '../model/programs/programs.ts';
 import { fitted } from '../model/programs/widen.ts';
 import { openFolder } from '../node/testing/openFolder.ts';
@@ -13,7 +14,6 @@ import { memoryFolder } from '../onnx/testing/text.ts';
 import { fixturePath } from '../testing/fixtures.ts';
 import { blockGradient, gradientClass } from './blockGradient.ts';
 import type { AttributeValue } from './build/attributes.ts';
-import { encodeInline } from './build/model.ts';
 import { makeGradientPrograms } from './gradientPrograms.ts';
 import { directionalError, noise } from './testing/directional.ts';
 import { Driver } from './testing/driver.ts';

@@ -2,6 +2,7 @@
 // other known values folded, fused operators decomposed, quantised matrices as floats.
 
 import type { BoundProgram } from '../model/programs/program.ts';
+import { programModel } from '../model/programs/programModel.ts';
 import { DataType, type Model, type Node, type Tensor } from '../onnx/graph.ts';
 import { Builder } from './build/builder.ts';
 import { canRaise, RAISED_OPSET, raised } from './build/raise.ts';
@@ -17,7 +18,6 @@ import { unknownForm } from './rules/rule.ts';
 import { evaluateShapes } from './shapes/evaluate.ts';
 import { fold } from './shapes/fold.ts';
 import { inputValues, type RunShape } from './shapes/programInputs.ts';
-import { programModel } from './shapes/programModel.ts';
 import { constantValue, shaped, type Value } from './shapes/value.ts';
 import { passStraightThrough } from './straightThrough.ts';
 import { dependents } from './sweep.ts';

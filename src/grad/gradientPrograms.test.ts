@@ -5,15 +5,14 @@ import { EspalierError } from '../errors.ts';
 import { countedTensors } from '../model/criteria/linear.ts';
 import { openModel } from '../model/open/open.ts';
 import type { Program, ScorePrograms } from '../model/programs/program.ts';
+import { encodeInline, programModel } from '../model/programs/programModel.ts';
 import { makeScorePrograms } from '../model/programs/programs.ts';
 import { fitted } from '../model/programs/widen.ts';
 import { openFolder } from '../node/testing/openFolder.ts';
 import { DataType, elementCount } from '../onnx/graph.ts';
 import { fixturePath } from '../testing/fixtures.ts';
 import { Builder } from './build/builder.ts';
-import { encodeInline } from './build/model.ts';
 import { type GradientOptions, makeGradientPrograms } from './gradientPrograms.ts';
-import { programModel } from './shapes/programModel.ts';
 import { sweep } from './sweep.ts';
 import { stripesOf } from './taps.ts';
 

@@ -39,6 +39,11 @@ export interface GradientOptions {
   accumulate: boolean;
   /** Kinds of weights whose gradients are wanted. */
   kinds: readonly WeightKind[];
+  /**
+   * Of a block, the stored tensors whose scores are wanted, by name: one for each index on an axis.
+   * Absent: one score for every weight of `kinds`.
+   */
+  axes?: ((block: number) => ReadonlyMap<string, number>) | undefined;
   /** Largest binding of the device in bytes: gradients of larger matrices come in parts. */
   maxBufferBytes: number;
   /** The device takes tensors of 4-bit integers as inputs; otherwise their floats are fed. */
@@ -73,17 +78,21 @@ export function makeGradientPrograms(
   const made = (at: number, run: RunShape): BlockGradient => {
     const bound = programs.blocks[at];
     if (!bound) throw new EspalierError('bug', `There is no block ${at}.`);
+    const named = options.axes?.(at);
     const roles = remember(counted, at, () =>
-      weightRoles(structure, bound, at).filter(({ kind }) => options.kinds.includes(kind)),
+      weightRoles(structure, bound, at).filter(
+        ({ kind, name }) => options.kinds.includes(kind) && (named?.has(name) ?? true),
+      ),
     );
+    const axes = new Map(roles.flatMap(({ weight, name }) => axisOf(weight, named?.get(name))));
     const { id } = bound.program;
     const weights = roles.map(({ weight }) => weight);
-    const key = JSON.stringify([runs.key(bound, run), weights]);
+    const key = JSON.stringify([runs.key(bound, run), weights, [...axes]]);
     const shared = remember(classes, key, () =>
       gradientClass(
         bound,
         runs.values(run),
-        { roles, accumulate: options.accumulate, limit: options.maxBufferBytes },
+        { roles, axes, accumulate: options.accumulate, limit: options.maxBufferBytes },
         `gradient-${id}-${shapeName(run)}-${classes.size}`,
       ),
     );
@@ -100,6 +109,10 @@ export function makeGradientPrograms(
       });
     },
   };
+}
+
+function axisOf(weight: string, axis: number | undefined): [string, number][] {
+  return axis === undefined ? [] : [[weight, axis]];
 }
 
 /** What `make` refuses, or null. */

@@ -3,6 +3,7 @@
 
 import { type CountedTensor, countedTensors, headTensors } from '../model/criteria/linear.ts';
 import type { BoundProgram, WeightRef } from '../model/programs/program.ts';
+import { programModel } from '../model/programs/programModel.ts';
 import { remembered } from '../model/structure/remembered.ts';
 import type { Structure } from '../model/structure/structure.ts';
 import { feedForwardNodes } from '../model/structure/sublayers.ts';
@@ -10,7 +11,6 @@ import { keyOf } from '../onnx/bytes.ts';
 import { DataType, elementCount, type Tensor } from '../onnx/graph.ts';
 import type { Bytes } from '../onnx/source.ts';
 import type { Sublayer } from '../units.ts';
-import { programModel } from './shapes/programModel.ts';
 
 /** As `countedTensors` has them; `bias` is every other vector of floats that a block adds. */
 export type WeightKind = 'linear' | 'norm' | 'bias';

@@ -2,13 +2,14 @@
 
 import { describe, expect, it } from 'vitest';
 import type { BoundProgram, ScorePrograms } from '../model/programs/program.ts';
+import { encodeInline } from '../model/programs/programModel.ts';
 import { DataType, type Model, type Node, type Tensor } from '../onnx/graph.ts';
 import { countOperators } from '../onnx/operators.ts';
 import { memoryFolder } from '../onnx/testing/text.ts';
 import { blockGradient, gradientClass } from './blockGradient.ts';
 import { Builder } from './build/builder.ts';
 import { constantBytes } from './build/literals.ts';
-import { encodeInline, modelOf } from './build/model.ts';
+import { modelOf } from './build/model.ts';
 import { evaluateShapes } from './shapes/evaluate.ts';
 import { shaped } from './shapes/value.ts';
 import { passStraightThrough } from './straightThrough.ts';

@@ -54,11 +54,16 @@ function stripe(b: Builder, { products, value }: Gradient, { from, to, whole }: 
   );
 }
 
-/** sum |W g| as a scalar, rows first: one long float32 sum would lose digits. */
-function score(b: Builder, weight: string, gradient: string): string {
+/**
+ * sum |W g| as a scalar, rows first: one long float32 sum would lose digits. With an axis the sums
+ * over the others, by the index on it.
+ */
+function score(b: Builder, weight: string, gradient: string, axis: number | null): string {
   const terms = b.unary('Abs', b.mul(weight, gradient));
-  const rows = b.dims(terms).length > 1 ? b.sum(terms, [-1]) : terms;
-  return b.total(rows);
+  const rank = b.dims(terms).length;
+  const others = [...Array(rank).keys()].filter((k) => k !== axis);
+  if (axis !== null) return b.sum(terms, others, false);
+  return b.total(rank > 1 ? b.sum(terms, [-1]) : terms);
 }
 
 /** What a program gains: inputs, and outputs with what they are for. */
@@ -77,6 +82,8 @@ export interface Reading {
   weight: string;
   /** The value that holds its floats. */
   floats: string;
+  /** Scores are sums over the other axes, by the index on this one; null = one sum over all. */
+  axis: number | null;
 }
 
 /** Appends the score of a weight in one run: sum over its stripes. */
@@ -93,7 +100,7 @@ export function appendScore(
 /** Appends, for each part, an input with the sum so far and an output with this run's added. */
 export function appendSums(
   b: Builder,
-  { weight, floats }: Reading,
+  { weight, floats }: Omit<Reading, 'axis'>,
   gradient: Gradient,
   limit: number,
   ports: Ports,
@@ -118,17 +125,16 @@ export function appendScoreOfSums(b: Builder, reading: Reading, limit: number, p
 /** Appends the sum over the stripes of a weight, whose gradients `gradientOf` gives. */
 function appendTotal(
   b: Builder,
-  { weight, floats }: Reading,
+  { weight, floats, axis }: Reading,
   limit: number,
   ports: Ports,
   gradientOf: (rows: Stripe, k: number) => string,
 ): void {
-  const total = stripesOf(b.dims(floats), limit)
-    .map((rows, k) => {
-      const values = rows.whole ? floats : b.slice(floats, 0, rows.from, rows.to);
-      return score(b, values, gradientOf(rows, k));
-    })
-    .reduce((sum, one) => b.add(sum, one));
+  const scores = stripesOf(b.dims(floats), limit).map((rows, k) => {
+    const values = rows.whole ? floats : b.slice(floats, 0, rows.from, rows.to);
+    return score(b, values, gradientOf(rows, k), axis);
+  });
+  const total = axis === 0 ? b.concat(scores, 0) : scores.reduce((sum, one) => b.add(sum, one));
   output(ports, total, { kind: 'taylor', weight });
 }
 

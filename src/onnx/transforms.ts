@@ -21,6 +21,7 @@ import {
   storedIntegers,
 } from './transforms/stored/convert.ts';
 import { reorderedSource } from './transforms/stored/reorder.ts';
+import { takenLength, takenSource } from './transforms/taken.ts';
 import { transposedSource } from './transforms/transpose.ts';
 
 type Parameters = Derivation['parameters'];
@@ -119,6 +120,8 @@ const TRANSFORMS = {
     length: (_, { rows, columns }) => Number(rows) * Number(columns) * 4,
     open: (sources, parameters, label) => transposedSource(sources, parameters, label),
   },
+  /** Some positions along an axis, whatever they hold; see taken.ts. */
+  taken: { length: takenLength, open: takenSource },
   /** Rows of heads in another order, whatever they hold; see stored/reorder.ts. */
   'rows-reordered': { length: ([bytes = 0]) => bytes, open: reorderedSource },
   /** float32 with the number `value` added to each, in float32. */

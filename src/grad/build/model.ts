@@ -1,7 +1,5 @@
 // A model out of what a builder has made: dead nodes dropped, inputs and outputs declared.
 
-import { EspalierError } from '../../errors.ts';
-import { encodeModel } from '../../onnx/codec.ts';
 import type { Model, Tensor, ValueInfo } from '../../onnx/graph.ts';
 import { trimGraph } from '../../onnx/trim.ts';
 import type { Builder } from './builder.ts';
@@ -58,11 +56,4 @@ const IR_VERSIONS: readonly (readonly [opset: number, ir: number])[] = [
 
 function minimumIr(opset: number): number {
   return IR_VERSIONS.find(([since]) => opset >= since)?.[1] ?? 7;
-}
-
-/** A model without byte ranges as bytes. */
-export function encodeInline(model: Model): Uint8Array<ArrayBuffer> {
-  return encodeModel(model, ({ name }) => {
-    throw new EspalierError('bug', `The tensor "${name}" is inside a weightless program.`);
-  });
 }

@@ -2,11 +2,11 @@
 // additions and scalar factors alone: the one that least squares can refit.
 
 import type { BoundProgram, ScorePrograms, WeightRef } from '../../model/programs/program.ts';
+import { programModel } from '../../model/programs/programModel.ts';
 import { dependencies } from '../../onnx/captures.ts';
 import type { Graph, Node } from '../../onnx/graph.ts';
 import { elementCount, floatAttribute, intAttribute } from '../../onnx/graph.ts';
 import { operatorName } from '../../onnx/operators.ts';
-import { programModel } from '../shapes/programModel.ts';
 import { PASSING } from '../sums/passing.ts';
 import { type Operand, operandOf } from './operand.ts';
 

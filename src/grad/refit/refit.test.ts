@@ -3,10 +3,9 @@
 
 import { describe, expect, it } from 'vitest';
 import type { BoundProgram, WeightRef } from '../../model/programs/program.ts';
+import { encodeInline, programModel } from '../../model/programs/programModel.ts';
 import { DataType, elementCount, type Node, type Tensor } from '../../onnx/graph.ts';
 import { countOperators } from '../../onnx/operators.ts';
-import { encodeInline } from '../build/model.ts';
-import { programModel } from '../shapes/programModel.ts';
 import type { Value } from '../shapes/value.ts';
 import { runtimeValues } from '../testing/runtimeValues.ts';
 import { graphOf, nodeOf } from '../testing/smallGraphs.ts';

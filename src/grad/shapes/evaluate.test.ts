@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { openModel } from '../../model/open/open.ts';
 import type { ScorePrograms } from '../../model/programs/program.ts';
+import { programModel } from '../../model/programs/programModel.ts';
 import { makeScorePrograms } from '../../model/programs/programs.ts';
 import { fitted } from '../../model/programs/widen.ts';
 import { openFolder } from '../../node/testing/openFolder.ts';
@@ -13,7 +14,6 @@ import { graphOf, nodeOf } from '../testing/smallGraphs.ts';
 import { evaluateShapes } from './evaluate.ts';
 import { fold } from './fold.ts';
 import { inputValues, sideValues } from './programInputs.ts';
-import { programModel } from './programModel.ts';
 import { shaped } from './value.ts';
 
 const RUN = { rows: 2, length: 7 };

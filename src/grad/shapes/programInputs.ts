@@ -8,9 +8,9 @@ import {
   positionDims,
   type ScorePrograms,
 } from '../../model/programs/program.ts';
+import { programModel } from '../../model/programs/programModel.ts';
 import { DataType, elementCount } from '../../onnx/graph.ts';
 import { evaluateShapes } from './evaluate.ts';
-import { programModel } from './programModel.ts';
 import { CONTENT_LIMIT, holding, shaped, type Value } from './value.ts';
 
 /** A run of `rows` windows of `length` tokens. */
@@ -83,6 +83,8 @@ function inputValue(
       return shaped(type, [rows, length - 1]);
     case 'dropout-mask':
       return shaped(type, [rows, length, source.width]);
+    case 'gather':
+      throw new EspalierError('bug', `${bound.program.id} is packed, which has no gradient.`);
     case 'side': {
       const side = sides.get(bound.sides.get(name) ?? '');
       if (side) return side;

@@ -7,14 +7,13 @@ import type {
   ProgramOutput,
   WeightRef,
 } from '../../model/programs/program.ts';
+import { encodeInline, programModel } from '../../model/programs/programModel.ts';
 import { dependencies } from '../../onnx/captures.ts';
 import { DataType, type Model, type Tensor, type ValueInfo } from '../../onnx/graph.ts';
 import { countOperators } from '../../onnx/operators.ts';
 import { trimGraph } from '../../onnx/trim.ts';
 import { type AttributeValue, attributesOf } from '../build/attributes.ts';
 import { constantBytes } from '../build/literals.ts';
-import { encodeInline } from '../build/model.ts';
-import { programModel } from '../shapes/programModel.ts';
 
 /** Appends nodes to the graph of a program, which stays valid for runs of any shape. */
 export class Extension {
@@ -90,16 +89,23 @@ export class Extension {
   }
 
   sumOfRows(value: string): string {
+    return this.sumOver(value, 0);
+  }
+
+  sumOver(value: string, axis: number): string {
     // Since operator set 13 the axes are an input.
     return this.opset < 13
-      ? this.op('ReduceSum', [value], { axes: [0], keepdims: 0 })
-      : this.op('ReduceSum', [value, this.ints([0])], { keepdims: 0 });
+      ? this.op('ReduceSum', [value], { axes: [axis], keepdims: 0 })
+      : this.op('ReduceSum', [value, this.ints([axis])], { keepdims: 0 });
   }
 
   /** What the outputs need of it, as a program. */
   program(id: string, outputs: readonly ProgramOutput[]): Program {
     const { graph } = this.model;
-    graph.outputs = outputs.map(({ name }) => ({ name, type: DataType.float, dims: null }));
+    graph.outputs = outputs.map(({ name, type }) => {
+      const half = type === 'float16';
+      return { name, type: half ? DataType.float16 : DataType.float, dims: null };
+    });
     const trimmed = trimGraph({ ...graph, inputs: this.infos });
     const read = new Set(trimmed.nodes.flatMap(dependencies));
     trimmed.inputs = trimmed.inputs.filter(({ name }) => read.has(name));

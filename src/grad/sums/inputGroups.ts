@@ -1,10 +1,10 @@
 // The linear products of a block by what they read: q, k and v read one value, gate and up another.
 
 import type { BoundProgram } from '../../model/programs/program.ts';
+import { programModel } from '../../model/programs/programModel.ts';
 import { floatUse, matrixSlots } from '../../model/quantise/matrices.ts';
 import { isStored, storedViews } from '../../model/quantise/stored.ts';
 import { DataType, type Graph, type Tensor } from '../../onnx/graph.ts';
-import { programModel } from '../shapes/programModel.ts';
 import { PASSING } from './passing.ts';
 
 /** A stored matrix in a program. */

@@ -1,10 +1,11 @@
 // Holds gradients to finite differences of the forward graph, both run by ONNX Runtime.
 
 import type * as Ort from 'onnxruntime-web/wasm';
+import { encodeInline } from '../../model/programs/programModel.ts';
 import { runtime } from '../../model/testing/ort.ts';
 import { DataType } from '../../onnx/graph.ts';
 import { Builder } from '../build/builder.ts';
-import { encodeInline, modelOf } from '../build/model.ts';
+import { modelOf } from '../build/model.ts';
 import { materialised, sweep } from '../sweep.ts';
 
 /** Floats, row by row. */

@@ -120,6 +120,8 @@ export class Driver {
         const count = dims.reduce((n, d) => n * d, 1);
         return this.#numbers(type, new Array<number>(count).fill(0), dims);
       }
+      case 'gather':
+        return given(undefined);
       case 'residual':
         return given(env.residual);
       case 'other-residual':

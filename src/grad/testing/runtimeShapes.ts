@@ -1,10 +1,10 @@
 // Holds the shape evaluator to ONNX Runtime: every value of every program of a model, for tests.
 
 import type { BoundProgram, ScorePrograms } from '../../model/programs/program.ts';
+import { programModel } from '../../model/programs/programModel.ts';
 import { evaluateShapes } from '../shapes/evaluate.ts';
 import { fold } from '../shapes/fold.ts';
 import { inputValues, type RunShape, sideValues } from '../shapes/programInputs.ts';
-import { programModel } from '../shapes/programModel.ts';
 import { isFloat, type Value } from '../shapes/value.ts';
 import { type Result, runtimeValues } from './runtimeValues.ts';
 

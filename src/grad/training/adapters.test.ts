@@ -3,12 +3,11 @@
 
 import { expect, it } from 'vitest';
 import type { BoundProgram, ScorePrograms, WeightRef } from '../../model/programs/program.ts';
+import { encodeInline, programModel } from '../../model/programs/programModel.ts';
 import { DataType, type Node } from '../../onnx/graph.ts';
 import { countOperators } from '../../onnx/operators.ts';
 import { memoryFolder } from '../../onnx/testing/text.ts';
-import { encodeInline } from '../build/model.ts';
 import { inputValues } from '../shapes/programInputs.ts';
-import { programModel } from '../shapes/programModel.ts';
 import { noise } from '../testing/directional.ts';
 import { Driver } from '../testing/driver.ts';
 import { graphOf, nodeOf } from '../testing/smallGraphs.ts';

@@ -2,11 +2,11 @@
 
 import { EspalierError } from '../../errors.ts';
 import type { BoundProgram, ScorePrograms } from '../../model/programs/program.ts';
+import { programModel } from '../../model/programs/programModel.ts';
 import type { Structure } from '../../model/structure/structure.ts';
 import { keyOf } from '../../onnx/bytes.ts';
 import { shortName } from '../../onnx/limits.ts';
 import { weightRoles } from '../roles.ts';
-import { programModel } from '../shapes/programModel.ts';
 import type { TrainingOptions } from './options.ts';
 import type { Parameter } from './parameters.ts';
 import { remade } from './remade.ts';

@@ -3,12 +3,12 @@
 
 import { listed } from '../../model/export/markdown.ts';
 import type { BoundProgram, Program } from '../../model/programs/program.ts';
+import { programModel } from '../../model/programs/programModel.ts';
 import { blockOf, sublayerOf, type Unit } from '../../units.ts';
 import { inPlace } from '../gradientPrograms.ts';
 import { type ReadWeight, weightRoles } from '../roles.ts';
 import { remember } from '../runs.ts';
 import { inputValues } from '../shapes/programInputs.ts';
-import { programModel } from '../shapes/programModel.ts';
 import { partsOf } from '../taps.ts';
 import { type Adapter, adaptersOf, factorDims, withAdapters } from './adapters.ts';
 import type { TrainedUnit, TrainingMethod } from './options.ts';

@@ -2,11 +2,11 @@
 // adapter can stand behind them.
 
 import type { Program } from '../../model/programs/program.ts';
+import { programModel } from '../../model/programs/programModel.ts';
 import { DataType, floatAttribute, intAttribute, type Model, type Node } from '../../onnx/graph.ts';
 import { operatorName } from '../../onnx/operators.ts';
 import { chooseAllTokens } from '../routedExperts.ts';
 import { evaluateShapes } from '../shapes/evaluate.ts';
-import { programModel } from '../shapes/programModel.ts';
 import type { Value } from '../shapes/value.ts';
 import { passStraightThrough } from '../straightThrough.ts';
 import { partsOfProduct } from './fusedParts.ts';

@@ -1,11 +1,11 @@
 // A program after its graph was changed.
 
 import type { InputSource, Program, ProgramInput } from '../../model/programs/program.ts';
+import { encodeInline } from '../../model/programs/programModel.ts';
 import { dependencies } from '../../onnx/captures.ts';
 import { DataType, type Model, type ValueInfo } from '../../onnx/graph.ts';
 import { countOperators } from '../../onnx/operators.ts';
 import { trimGraph } from '../../onnx/trim.ts';
-import { encodeInline } from '../build/model.ts';
 
 /** An input of floats. */
 export function inputOf(name: string, source: InputSource): ProgramInput {

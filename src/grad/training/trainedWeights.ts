@@ -7,13 +7,13 @@ import type {
   Program,
   WeightRef,
 } from '../../model/programs/program.ts';
+import { programModel } from '../../model/programs/programModel.ts';
 import { dependencies } from '../../onnx/captures.ts';
 import { DataType, type Model, type Node } from '../../onnx/graph.ts';
 import { shortName } from '../../onnx/limits.ts';
 import { renameNode } from '../../onnx/rename.ts';
 import { soleInput } from '../bindable.ts';
 import type { WeightRole } from '../roles.ts';
-import { programModel } from '../shapes/programModel.ts';
 import { partsOf } from '../taps.ts';
 import type { Parameter } from './parameters.ts';
 import { inputOf, remade } from './remade.ts';

@@ -13,7 +13,8 @@ import { quantisedModel } from '../quantise/quantisedGraph.ts';
 import type { Removal } from '../structure/removal.ts';
 import { applyRemoval } from '../structure/remove.ts';
 import type { Structure } from '../structure/structure.ts';
-import { healingOf, type StepChoice, type StepId } from './steps.ts';
+import { narrowedBase, narrowedModel } from '../width/cut.ts';
+import { healingOf, type StepChoice, type StepId, widthOf } from './steps.ts';
 
 /** What a step may look at besides the model that it changes. */
 interface StepContext {
@@ -42,6 +43,7 @@ type Apply<Id extends StepId> = (
 
 const APPLY: { [Id in StepId]: Apply<Id> } = {
   removal: (_, __, { structure, removal }) => applyRemoval(structure, removal),
+  width: (_, { width }, { structure, removal }) => narrowedModel(structure, width, removal),
   healing(model, { healing, quantised }, { structure, named, removal }) {
     const original = new Map([...removal.names].map(([from, to]) => [to, from]));
     const blockOf = blockOfValues(structure, (value) => original.get(value) ?? value);
@@ -70,14 +72,16 @@ const computesInHalf = ({ cuts, typeOf }: Structure): boolean =>
   typeOf(cuts[0] ?? '') === DataType.float16;
 
 /**
- * A copy of the decoder as it is before its weights are rounded: with those of the healing among
- * the steps. @throws EspalierError as `healedStructure`
+ * A copy of the decoder as it is before its weights are rounded: with those of the healing or of
+ * the width plan among the steps. @throws EspalierError as `healedStructure` and `narrowedBase`
  */
 export function baseOf(
   structure: Structure,
   named: Structure,
   steps: readonly StepChoice[],
 ): Structure {
+  const width = widthOf(steps);
+  if (width) return narrowedBase(structure, width);
   const choice = healingOf(steps);
   if (!choice) return structure;
   const own = changesOfCopy(named, structure, changesByWeight(choice.healing.changes));

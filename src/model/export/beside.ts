@@ -13,6 +13,7 @@ import {
   prunedGenaiConfig,
   type WrittenGraphs,
 } from './configs/config.ts';
+import { type NarrowWidths, narrowConfigJson, narrowGenaiJson } from './configs/width.ts';
 import type { ExportFormat } from './formats.ts';
 import { encode, type ManifestFile, whole } from './graphFiles.ts';
 import { identify } from './identity.ts';
@@ -28,6 +29,8 @@ interface ToldConfigs {
   told: WrittenGraphs | null;
   /** Path of the graph that genai_config.json shall name; null leaves its name. */
   graph: string | null;
+  /** Of every block, where they are narrower; null where they are as in the source. */
+  widths: NarrowWidths | null;
 }
 
 /**
@@ -52,12 +55,13 @@ export async function configFiles(
     const written = withinTop(root, path);
     if (isGenai) {
       const graph = written === GENAI_CONFIG ? graphs?.graph : null;
-      files.push(whole(written, encode(prunedGenaiConfig(text, n, keptLayers, graph))));
+      const own = prunedGenaiConfig(text, n, keptLayers, graph);
+      files.push(whole(written, encode(narrowGenaiJson(own, graphs?.widths ?? null))));
       continue;
     }
     const pruned = graphs
       ? {
-          text: prunedConfigJson(text, n, keptLayers, graphs.told),
+          text: narrowConfigJson(prunedConfigJson(text, n, keptLayers, graphs.told), graphs.widths),
           remarks: configRemarks(text, n, keptLayers),
         }
       : checkpointConfig(text, config, n, keptLayers);

@@ -2,7 +2,7 @@
 
 import type { TensorFormat } from '../../tensors/tensorFiles.ts';
 import { sublayerUnits, type Unit } from '../../units.ts';
-import { dtypeOf, type ExportDtype, type StepChoice } from './steps.ts';
+import { dtypeOf, type ExportDtype, type StepChoice, widthOf } from './steps.ts';
 
 export const EXPORT_FORMATS = ['onnx', 'safetensors', 'gguf'] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
@@ -15,14 +15,15 @@ export const FORMAT_NAMES: Readonly<Record<ExportFormat, string>> = {
 };
 
 /**
- * The format where none is asked for: that of the source, ONNX where a precision is chosen.
+ * The format where none is asked for: that of the source, ONNX where a precision or a width is
+ * chosen.
  * @param precisions the steps of each
  */
 export function defaultFormat(
   source: TensorFormat | null,
   precisions: readonly (readonly StepChoice[])[],
 ): ExportFormat {
-  const isKept = precisions.every((steps) => dtypeOf(steps) === null);
+  const isKept = precisions.every((steps) => dtypeOf(steps) === null && !widthOf(steps));
   return source && isKept ? source : 'onnx';
 }
 

@@ -12,9 +12,11 @@ import { requireAlike } from '../healing/healedGraph.ts';
 import { isGenai, withinTop } from '../open/root.ts';
 import { fewBitsOf } from '../quantise/quantisedGraph.ts';
 import { planRemoval, type Removal } from '../structure/removal.ts';
+import { emptiedUnits } from '../width/emptied.ts';
 import { exportedModel } from './apply.ts';
 import { configFiles, provenanceOf, readmePath } from './beside.ts';
 import { genaiConfigJson } from './configs/genaiConfig.ts';
+import { narrowGenaiJson, narrowWidths } from './configs/width.ts';
 import {
   architectureOf,
   cacheType,
@@ -29,12 +31,13 @@ import { defaultFormat, type ExportFormat, formatObstacle } from './formats.ts';
 import { copy, encode, graphFiles, type ManifestFile, splitPath, whole } from './graphFiles.ts';
 import { requireHealable } from './healed.ts';
 import { exportedGraph, graphWithin } from './names.ts';
+import { requireOneWidth, requireWidth, widthRemarks } from './narrowed.ts';
 import { PROVENANCE_FILE, writeProvenance } from './provenance.ts';
 import { quantisedRemarks, requireQuantisable } from './quantised.ts';
 import { exportReadme } from './readme.ts';
 import type { ExportOptions, ExportSource, Manifest } from './request.ts';
 import { precisionOf, requireApart } from './several.ts';
-import { dtypeOf, exportSteps, quantisationOf, type StepChoice } from './steps.ts';
+import { dtypeOf, exportSteps, quantisationOf, type StepChoice, widthOf } from './steps.ts';
 import { tensorFilesManifest } from './tensorFiles/manifest.ts';
 import { tensorPaths } from './tensorFiles/types.ts';
 import { genaiFolder, loaderOf } from './usage.ts';
@@ -42,22 +45,28 @@ import { genaiFolder, loaderOf } from './usage.ts';
 /**
  * The files of the model without the units `removed`, a README among them. Zero removals give the
  * same tensors byte for byte.
- * @throws EspalierError `bad-input` or `unsupported-graph` when these blocks cannot be removed, a
- *   config is broken, or several precisions are to be written in one; `missing-file`.
+ * @throws EspalierError `bad-input` or `unsupported-graph` when these blocks cannot be removed or
+ *   made narrower, a config is broken or cannot say a width, or several precisions are to be
+ *   written in one; `missing-file`.
  */
 export async function exportManifest(
   opened: ExportSource,
   removed: readonly Unit[],
   options: ExportOptions,
 ): Promise<Manifest> {
-  const removal = planRemoval(opened.structure, removed);
+  const width = widthOf(options.steps ?? []);
+  // What a width plan leaves nothing of is removed as a sublayer.
+  const emptied = width ? emptiedUnits(opened.structure, width) : [];
+  const removal = planRemoval(opened.structure, [...removed, ...emptied]);
   const steps = exportSteps(removal.units, options.steps ?? []);
   const further = (options.also ?? []).map((one) => exportSteps(removal.units, one));
   const format = requireFormat(opened, removal.units, [steps, ...further], options);
   for (const one of [steps, ...further]) {
     await requireHealable(opened, removal.units, one, options.others?.length ?? 0);
     await requireQuantisable(opened, removal.units, one);
+    requireWidth(opened, removed, one, format, options.forRunning ?? false);
   }
+  requireOneWidth([steps, ...further]);
   return format === 'onnx'
     ? onnxManifest(opened, removal, [steps, ...further], options)
     : tensorFilesManifest(opened, removal, format, steps, options);
@@ -135,14 +144,17 @@ async function onnxManifest(
       };
     }),
   };
+  const width = widthOf(steps);
+  const widths = width && narrowWidths(structure, width);
   const { files: configs, remarks: ofConfigs } = await configFiles(opened, removal, {
+    widths,
     told: kind === 'transformers.js' ? told : null,
     graph: kind === 'transformers.js' ? written : null,
   });
   if (tensorSource) {
     const caches = removal.keptLayers.length;
     const text = await genaiConfigJson({ ...opened, folder: root.folder }, models[0]!, caches);
-    configs.push(whole('genai_config.json', encode(text)));
+    configs.push(whole('genai_config.json', encode(narrowGenaiJson(text, widths))));
   }
   const readme = await readmePath(folder, root);
   const { copied, leftOut } = await sortFiles(
@@ -165,6 +177,7 @@ async function onnxManifest(
   const remarks = [
     ...hiddenRemarks(removal),
     ...new Set([steps, ...further].flatMap((one) => quantisedRemarks(opened, removal.units, one))),
+    ...widthRemarks(opened, steps),
     ...ofConfigs,
   ];
   const also = further.map((one) => ({ graph: nameOf(one), steps: one.slice(1) }));

@@ -1,3 +1,5 @@
+// What espalier.json keeps of an export, read back field by field.
+
 import { describe, expect, it } from 'vitest';
 import { openFolder } from '../../node/testing/openFolder.ts';
 import { fixturePath } from '../../testing/fixtures.ts';
@@ -6,6 +8,11 @@ import { EXAMPLE as example } from '../testing/provenance.ts';
 import { prunedConfigJson, prunedGenaiConfig, prunedKeys } from './configs/config.ts';
 import { difference, identify } from './identity.ts';
 import { readProvenance, writeProvenance } from './provenance.ts';
+
+interface Study {
+  criteria: object[];
+  tasks: { variants: object[]; means: unknown[]; tasks: { outcomes: object[] }[] }[];
+}
 
 describe('espalier.json', () => {
   it('survives a round trip, infinite scores included', () => {
@@ -26,7 +33,7 @@ describe('espalier.json', () => {
 
   it('is refused with the name of the field that is wrong', () => {
     const broken = (
-      change: (json: { score: object; source: object; study: { criteria: object[] } }) => void,
+      change: (json: { score: object; source: object; study: Study }) => void,
     ): string => {
       const json = JSON.parse(writeProvenance(example));
       change(json);
@@ -64,6 +71,18 @@ describe('espalier.json', () => {
       [
         broken((j) => Object.assign(j.study, { search: [{ block: 9 }] })),
         /"study.search\[0\].block" should be a block index below 3/,
+      ],
+      [
+        broken((j) => Object.assign(j.study.tasks[0]?.tasks[0]?.outcomes[1] ?? {}, { acc: 1.5 })),
+        /"study.tasks\[0\].tasks\[0\].outcomes\[1\].acc" should be a number from 0 to 1/,
+      ],
+      [
+        broken((j) => Object.assign(j.study.tasks[0]?.tasks[0]?.outcomes[1] ?? {}, { variant: 2 })),
+        /outcomes\[1\].variant" should be the index of one of 2 variants but is 2/,
+      ],
+      [
+        broken((j) => j.study.tasks[0]?.means.pop()),
+        /"study.tasks\[0\].means" should be a list of 2/,
       ],
       [broken((j) => Object.assign(j.score, { order: 'x' })), /"score.order" should be a list/],
       [

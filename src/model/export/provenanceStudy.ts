@@ -1,7 +1,9 @@
-// The studies that espalier.json keeps beside the curve: criteria, search path, evaluations.
+// The studies that espalier.json keeps beside the curve: criteria, search path, evaluations, scores
+// of zero-shot tasks.
 
 import type { Unit } from '../../units.ts';
 import { block, type Field, unit } from './provenanceCheck.ts';
+import { readTasks, type TasksRecord } from './provenanceTasks.ts';
 
 /** One criterion with its order; `scores` per unit in the order of `units`. */
 export interface CriterionRecord {
@@ -42,10 +44,15 @@ export interface StudyRecord {
   /** The removals of the iterative search in order, NLL in nats after each. */
   search: { block: number; nll: number }[];
   evaluations: EvaluationRecord[];
+  /** Runs over zero-shot tasks, newest first; absent without any. */
+  tasks?: TasksRecord[];
 }
 
 /** @throws EspalierError `bad-input` naming the first field that is not as expected. */
 export function readStudy(field: Field, numBlocks: number): StudyRecord {
+  const tasks = field
+    .at('tasks')
+    .optional((runs) => runs.list((item) => readTasks(item, numBlocks)));
   return {
     criteria: field.at('criteria').list((item) => readCriterion(item, numBlocks)),
     search: field.at('search').list((step) => ({
@@ -53,6 +60,7 @@ export function readStudy(field: Field, numBlocks: number): StudyRecord {
       nll: step.at('nll').numberOrInfinity(),
     })),
     evaluations: field.at('evaluations').list((item) => readEvaluation(item, numBlocks)),
+    ...(tasks ? { tasks } : {}),
   };
 }
 

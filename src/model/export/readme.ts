@@ -98,6 +98,8 @@ function whatItIs(facts: ReadmeFacts): string {
   const { removal, steps } = facts;
   const quantised = steps.some(({ step }) => step === 'quantise');
   if (removal.units.length === 0 && !quantised && isMade(facts)) return 'as ONNX';
+  const narrow = steps.some(({ step }) => step === 'width');
+  if (narrow) return quantised ? 'narrower and quantised' : 'narrower';
   if (!quantised) return 'depth-pruned';
   return removal.units.length > 0 ? 'depth-pruned and quantised' : 'quantised';
 }

@@ -61,6 +61,10 @@ export interface ExportOptions {
    * `steps` make is the one that the configs and the README name first.
    */
   also?: readonly (readonly StepChoice[])[];
+  /**
+   * The files are run here and not kept: a graph may be of a width that its configs cannot say.
+   */
+  forRunning?: boolean;
   /** Most bytes of one data file; tests make it small. */
   partBytes?: number;
 }

@@ -18,11 +18,15 @@ import {
   readQuantisationNote,
 } from '../quantise/quantisationRecord.ts';
 import { quantisationInWords, quantisationSection } from '../quantise/quantisationWords.ts';
+import type { WidthPlan } from '../width/types.ts';
+import { readWidthNote, type WidthNote, widthNote } from '../width/widthRecord.ts';
+import { widthInWords, widthSection } from '../width/widthWords.ts';
 import type { Field } from './provenanceCheck.ts';
 
 /** What each step needs to be told. */
 interface StepParameters {
   removal: { units: readonly Unit[] };
+  width: { width: WidthPlan };
   healing: {
     healing: Healing;
     /**
@@ -40,7 +44,8 @@ interface StepParameters {
 }
 
 /** What espalier.json keeps of each step. */
-interface StepRecords extends Omit<StepParameters, 'healing' | 'quantise'> {
+interface StepRecords extends Omit<StepParameters, 'width' | 'healing' | 'quantise'> {
+  width: { width: WidthNote };
   healing: { healing: HealingNote; quantised: 'again' | 'float' };
   quantise: { quantisation: QuantisationNote; dtype: QuantisedDtype };
 }
@@ -96,6 +101,15 @@ const EXPORT_STEPS: { [Id in StepId]: ExportStep<Id> } = {
     dtype: () => null,
     record: null,
     read: (field) => field.fail('a step that changes weights'),
+  },
+  width: {
+    obstacle: () => null,
+    tolerance: {},
+    describe: ({ width }) => widthInWords(width),
+    section: ({ width }) => widthSection(width),
+    dtype: () => null,
+    record: ({ step, width }) => ({ step, width: widthNote(width) }),
+    read: (field) => ({ step: 'width', width: readWidthNote(field.at('width')) }),
   },
   healing: {
     obstacle: () => null,
@@ -247,6 +261,13 @@ export function dtypeSteps(
 export function quantisationOf(steps: readonly StepChoice[]): StepChoice<'quantise'> | null {
   return (
     steps.find((choice): choice is StepChoice<'quantise'> => choice.step === 'quantise') ?? null
+  );
+}
+
+/** The width plan among the steps of an export, or null. */
+export function widthOf(steps: readonly StepChoice[]): WidthPlan | null {
+  return (
+    steps.find((choice): choice is StepChoice<'width'> => choice.step === 'width')?.width ?? null
   );
 }
 

@@ -113,6 +113,15 @@ function linear(weight: LinearWeight, changes: readonly WeightChange[]): Changed
 }
 
 function blockwise(weight: BlockwiseWeight, changes: readonly WeightChange[]): ChangedQuantised {
+  return quantisedAgain(weight, changedValues(weight, changes));
+}
+
+/**
+ * Float32 values (outputs, inputs) in the form of a MatMulNBits.
+ * @param weight its own bytes do not count
+ * @throws EspalierError `unsupported-graph` for other than 4 and 8 bits
+ */
+export function quantisedAgain(weight: BlockwiseWeight, values: Bytes): ChangedQuantised {
   const { name, bits, zeros } = weight;
   if (bits !== 4 && bits !== 8)
     throw new EspalierError(
@@ -121,7 +130,7 @@ function blockwise(weight: BlockwiseWeight, changes: readonly WeightChange[]): C
       'Keep the changed matrices in float.',
     );
   const parameters = blockwiseParameters(weight);
-  const all = derive('floats-to-blockwise', [changedValues(weight, changes)], name, parameters);
+  const all = derive('floats-to-blockwise', [values], name, parameters);
   return tensorsOf(all, quantisedParts(parameters), zeros !== null);
 }
 

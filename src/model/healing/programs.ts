@@ -3,7 +3,6 @@
 
 import { EspalierError } from '../../errors.ts';
 import { derive, keyOf } from '../../onnx/bytes.ts';
-import { decodeModel } from '../../onnx/codec.ts';
 import type { Bytes, DerivedRange } from '../../onnx/source.ts';
 import { isOfOther } from '../programs/compare/comparisonHead.ts';
 import {
@@ -12,6 +11,7 @@ import {
   traitsOf,
   type WeightRef,
 } from '../programs/program.ts';
+import { programModel } from '../programs/programModel.ts';
 import type { Structure } from '../structure/structure.ts';
 import type { WeightChange } from './healing.ts';
 import { changedBytes } from './storedWeights.ts';
@@ -191,14 +191,10 @@ function ofOriginal({ weights }: BoundProgram): ReadonlySet<string> {
 
 /** Inputs that a program looks rows up in, and reads in no other way. */
 function lookups({ program }: BoundProgram): ReadonlySet<string> {
-  const { nodes } = decodeModel(program.bytes, noRanges, program.id).graph;
+  const { nodes } = programModel(program).graph;
   const reads = nodes.flatMap(({ op, inputs }) => inputs.map((input) => ({ op, input })));
   const others = new Set(reads.filter(({ op }) => !op.startsWith('Gather')).map((r) => r.input));
   return new Set(reads.map(({ input }) => input).filter((input) => !others.has(input)));
-}
-
-function noRanges(): never {
-  throw new EspalierError('bug', 'A program holds no byte ranges.');
 }
 
 const place = (block: number | null): string =>

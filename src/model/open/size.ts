@@ -59,6 +59,10 @@ export function planSize(
   return { ...size, kvBytesPerToken: isKnown ? cache : null };
 }
 
+/** Parameters of the units that a plan removes. */
+export const weightsOf = (summary: ModelSummary, removed: readonly Unit[]): number =>
+  summary.params - planSize(summary, removed).params;
+
 /** Parameters and weight bytes of a block (`sublayer` null) or of one of its sublayers. */
 function unitSize(block: BlockSummary, sublayer: Sublayer | null): Size | null {
   if (sublayer === null) return block;

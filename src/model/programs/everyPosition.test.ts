@@ -118,6 +118,30 @@ describe('a head with a product by row', () => {
     expect(subgraph.nodes[0]?.op).toBe('Slice');
   });
 
+  it.each([
+    ['restated', true],
+    ['h', false],
+  ])('may where a shape from elsewhere restates it, and %s tells the sizes: %s', (of, may) => {
+    const subgraph = headOf(
+      [
+        makeNode('Reshape', ['h', 'side'], ['restated']),
+        makeNode('Reshape', ['restated', 'flat'], ['f']),
+        makeNode('Gemm', ['f', 'w'], ['product']),
+        makeNode('Shape', [of], ['sizes']),
+        makeNode('Slice', ['sizes', 'zero', 'minus one'], ['lead']),
+        makeNode('Concat', ['lead', 'words'], ['all'], { axis: 0 }),
+        makeNode('Reshape', ['product', 'all'], ['logits']),
+      ],
+      [
+        int64Tensor('flat', [-1, 8]),
+        ...[int64Tensor('zero', [0]), int64Tensor('minus one', [-1]), int64Tensor('words', [16])],
+      ],
+    );
+    subgraph.inputs.push('side');
+    expect(appendNll(subgraph, 'h', 18)).toBe(may);
+    expect(subgraph.inputs.includes('side')).toBe(!may);
+  });
+
   it('may not when rows are mixed on the way', () => {
     const flat = [
       makeNode('Reshape', ['h', 'to'], ['f']),

@@ -5,7 +5,7 @@ import type { Node } from '../../onnx/graph.ts';
 import { DataType, intAttribute } from '../../onnx/graph.ts';
 import { addInts, makeNode } from './rewrites.ts';
 import type { Subgraph } from './subgraph.ts';
-import { constantInts } from './subgraph.ts';
+import { constantInts, copyNode, trimSubgraph } from './subgraph.ts';
 
 /** The opset in which `axes` became an input of an operator (ONNX operator changelog). */
 const AXES_INPUT_SINCE: Readonly<Record<string, number>> = {
@@ -141,6 +141,67 @@ function sliceOperands(subgraph: Subgraph): string[] {
  * nothing, when the result might not be exact.
  */
 function sliceResidual(subgraph: Subgraph, residual: string): boolean {
+  if (sliceRows(subgraph, residual)) return true;
+  const plain = withoutReshape(subgraph, residual);
+  if (!plain || !sliceRows(plain, residual)) return false;
+  Object.assign(subgraph, plain);
+  return true;
+}
+
+/**
+ * The subgraph without its only Reshape to a shape that comes from elsewhere, as GPT-2's exports
+ * have one that they make of the token ids; else null. Where all else treats every position alike,
+ * and takes no shape from before it, its output has as many positions as the logits, (B, S), so
+ * that it changes nothing.
+ */
+function withoutReshape(subgraph: Subgraph, residual: string): Subgraph | null {
+  const flowing = new Set([residual]);
+  let before: ReadonlySet<string> | null = null;
+  let reshape: Node | null = null;
+  for (const node of subgraph.nodes) {
+    const [x = '', shape = ''] = node.inputs;
+    if (!node.inputs.some((value) => flowing.has(value))) continue;
+    if (node.op === 'Shape') {
+      if (!before || before.has(x)) return null;
+      continue;
+    }
+    if (node.op === 'Reshape' && comesFromElsewhere(shape, flowing, subgraph)) {
+      if (reshape) return null;
+      [reshape, before] = [node, new Set(flowing)];
+    }
+    for (const value of node.outputs) flowing.add(value);
+  }
+  if (!reshape) return null;
+  const [from = '', to = ''] = [reshape.outputs[0], reshape.inputs[0]];
+  const instead = (value: string): string => (value === from ? to : value);
+  const plain: Subgraph = {
+    ...subgraph,
+    nodes: subgraph.nodes
+      .filter((node) => node !== reshape)
+      .map((node) => ({ ...copyNode(node), inputs: node.inputs.map(instead) })),
+    outputs: subgraph.outputs.map(instead),
+  };
+  trimSubgraph(plain);
+  return plain;
+}
+
+/** Whether a shape is no constant, and nothing that flows is in it, not even its sizes. */
+function comesFromElsewhere(
+  shape: string,
+  flowing: ReadonlySet<string>,
+  subgraph: Subgraph,
+): boolean {
+  if (constantInts(subgraph, shape)) return false;
+  const stack = [shape];
+  for (let value = stack.pop(); value !== undefined; value = stack.pop()) {
+    if (flowing.has(value)) return false;
+    const node = subgraph.nodes.find(({ outputs }) => outputs.includes(value as string));
+    stack.push(...(node?.inputs ?? []).filter((input) => input !== ''));
+  }
+  return true;
+}
+
+function sliceRows(subgraph: Subgraph, residual: string): boolean {
   const flowing = new Set([residual]);
   // Values in which batch and sequence are one axis, (B x S, C).
   const flat = new Set<string>();

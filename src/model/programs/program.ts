@@ -75,7 +75,16 @@ export type InputSource =
    * (B, S, width) float32: 1 / (1 - p) where an adapter keeps a number of its input, else 0. The
    * parameter is the first factor of the adapter.
    */
-  | { kind: 'dropout-mask'; parameter: string; width: number };
+  | { kind: 'dropout-mask'; parameter: string; width: number }
+  /** Which positions a packed program takes from where, int64; of packed/gathers.ts. */
+  | { kind: 'gather'; which: GatherIndex };
+
+/**
+ * Where positions are gathered from, for B rows of T tokens that share N distinct positions:
+ * `rows` (B, T), the position of each token of each row; `nodes` (1, N), a token of a row that
+ * stands for each position; `predicting` (1, M + 1), the positions that the head reads.
+ */
+export type GatherIndex = 'rows' | 'nodes' | 'predicting';
 
 export interface ProgramInput {
   name: string;
@@ -90,8 +99,10 @@ export type OutputTarget =
   | { kind: 'compared'; value: 'nll' | 'nll-other' | 'kl' | 'top' }
   | { kind: 'gradient' } // dL/d(residual stream before this program), (B, S, C) float32
   | { kind: 'weight-gradient'; part: string } // the sum so far with this chunk's part added
+  | { kind: 'values' } // of every token, float32; who reads them knows which by their name
   | { kind: 'sum' } // over the tokens of this run, float32; who reads it knows which by its name
-  | { kind: 'taylor'; weight: string }; // sum |W dL/dW| of a weight, a float32 scalar
+  /** sum |W dL/dW| of a weight, float32: a scalar, or one sum for each index on an axis. */
+  | { kind: 'taylor'; weight: string };
 
 export interface ProgramOutput {
   name: string;

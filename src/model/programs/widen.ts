@@ -3,7 +3,6 @@
 
 import { derive } from '../../onnx/bytes.ts';
 import { subgraphs } from '../../onnx/captures.ts';
-import { decodeModel, encodeModel } from '../../onnx/codec.ts';
 import type { Attribute, Graph, Node, Tensor, ValueInfo } from '../../onnx/graph.ts';
 import { DataType } from '../../onnx/graph.ts';
 import { widened } from '../../onnx/half.ts';
@@ -16,14 +15,16 @@ import {
   type ScorePrograms,
   type WeightRef,
 } from './program.ts';
+import { encodeInline, programModel } from './programModel.ts';
 
 const LABEL = 'float16 computed as float32, because this GPU has no float16 (shader-f16)';
 
 /** True when a program computes in float16 or reads float16 weights. */
 export function usesHalf(programs: ScorePrograms): boolean {
-  return all(programs).some(({ program: { bytes, inputs, outputs } }) => {
+  return all(programs).some(({ program }) => {
+    const { inputs, outputs } = program;
     if ([...inputs, ...outputs].some(({ type }) => type === 'float16')) return true;
-    return decodeModel(bytes, noRanges).graph.nodes.some((node) =>
+    return programModel(program).graph.nodes.some((node) =>
       [...node.attributes.values()].some(namesHalf),
     );
   });
@@ -59,10 +60,6 @@ function all({ embed, side, tokenSide, blocks, head }: ScorePrograms): BoundProg
   return [embed, side, tokenSide, ...blocks, head].filter((bound) => bound !== null);
 }
 
-function noRanges(): never {
-  throw new Error('a program holds no byte ranges');
-}
-
 const typeName = (type: ElementType): ElementType => (type === 'float16' ? 'float32' : type);
 const typeNumber = (type: number): number => (type === DataType.float16 ? DataType.float : type);
 
@@ -79,11 +76,11 @@ export function beforeWidening(data: Bytes): Bytes {
 }
 
 function widenProgram(program: Program): Program {
-  const model = decodeModel(program.bytes, noRanges, program.id);
+  const model = programModel(program);
   widenGraph(model.graph);
   return {
     ...program,
-    bytes: encodeModel(model, noRanges),
+    bytes: encodeInline(model),
     inputs: program.inputs.map((input) => ({ ...input, type: typeName(input.type) })),
     outputs: program.outputs.map((output) => ({ ...output, type: typeName(output.type) })),
   };

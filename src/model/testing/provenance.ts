@@ -106,6 +106,42 @@ export const EXAMPLE: Provenance = {
         klDivergence: null,
       },
     ],
+    tasks: [
+      {
+        variants: [
+          { kind: 'original', removed: [] },
+          { kind: 'healed', removed: [1, '2.attn'], healing: 'h1' },
+        ],
+        tasks: [
+          {
+            task: 'arc_easy',
+            source: { files: ['ARC-Easy-Test.jsonl'], builtIn: false },
+            rows: 2376,
+            sha256: '0f',
+            metric: 'acc',
+            outcomes: [
+              {
+                ...{ variant: 0, rows: 200, acc: 0.5, accStderr: 0.0354 },
+                ...{ accNorm: 0.45, accNormStderr: 0.0353, difference: null },
+              },
+              {
+                ...{ variant: 1, rows: 120, acc: 0.4, accStderr: 0.0449 },
+                ...{ accNorm: null, accNormStderr: null },
+                difference: { value: -0.1, ci95: [-0.18, -0.02] },
+              },
+            ],
+          },
+        ],
+        means: [0.5, null],
+        meanDifferences: [null, null],
+        settings: { limit: 200, seed: 0, maxLength: 2048, addsBos: true },
+        tokens: { run: 9000, unshared: 21_000 },
+        device: { kind: 'wasm', name: 'CPU (wasm)' },
+        warnings: [],
+        at: 1_800_000_000_000,
+        seconds: 12.5,
+      },
+    ],
   },
   versions: { 'onnxruntime-web': '1.30.0' },
 };

@@ -254,7 +254,12 @@ export function languageConfigJson(text: string): string {
   });
 }
 
-function edited(text: string, name: string, edit: (config: JsonObject) => JsonObject): string {
+/** The text of a config after an edit; numbers stay as they are written. */
+export function edited(
+  text: string,
+  name: string,
+  edit: (config: JsonObject) => JsonObject,
+): string {
   const refuse = (problem: string, detail: string): EspalierError =>
     new EspalierError(
       'bad-input',

@@ -4,7 +4,7 @@
 import { EspalierError } from '../../../errors.ts';
 import type { WeightChange } from '../healing.ts';
 import type { Family, LinearModule, ProductRole } from './families.ts';
-import type { BlockProduct } from './products.ts';
+import type { BlockProduct } from './product.ts';
 
 export type LowRankChange = Extract<WeightChange, { kind: 'low-rank' }>;
 

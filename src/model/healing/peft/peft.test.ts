@@ -8,7 +8,8 @@ import { keptBlocks } from '../../interop/remarks.ts';
 import { type OpenedModel, openModel } from '../../open/open.ts';
 import { asBytes, healingOf, lowRank, noise } from '../testing/synthetic.ts';
 import { peftAdapter, peftObstacle } from './adapter.ts';
-import { type BlockProduct, blockProducts } from './products.ts';
+import type { BlockProduct } from './product.ts';
+import { blockProducts } from './products.ts';
 
 async function open(name: string, graph: string): Promise<OpenedModel> {
   return openModel(await openFolder(name === 'sample' ? samplePath() : fixturePath(name)), graph);

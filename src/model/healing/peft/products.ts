@@ -9,64 +9,23 @@ import { valueDims } from '../changedWeights.ts';
 import { findWeight } from '../storedWeights.ts';
 import { usesOf, type WeightUses } from '../weightUses.ts';
 import type { ProductRole } from './families.ts';
+import {
+  ACTIVATIONS,
+  ATTENTION,
+  type BlockProduct,
+  BORROWED,
+  FED,
+  headsOf,
+  type Place,
+  PRODUCTS,
+  type Product,
+  type ProductPart,
+  product,
+  type Reach,
+  refusal,
+  single,
+} from './product.ts';
 import { type Columns, partsOf } from './split.ts';
-
-/** A product with the columns of each thing that it computes. */
-export interface BlockProduct {
-  /** Name of the stored matrix. */
-  tensor: string;
-  inputs: number;
-  outputs: number;
-  /** Columns of each thing that it computes, in their order. */
-  parts: readonly ProductPart[];
-  /** Of query, key and value in one: the heads, where each has as many; otherwise null. */
-  heads: number | null;
-}
-
-interface ProductPart {
-  role: ProductRole;
-  /** Null where the product is several things, and which column belongs to which is not known. */
-  columns: readonly [from: number, to: number] | null;
-}
-
-interface Product {
-  node: Node;
-  tensor: string;
-  inputs: number;
-  outputs: number;
-}
-
-/** A block with its products. */
-interface Place {
-  block: number;
-  own: ReadonlySet<Node>;
-}
-
-/** Where a walk from a product arrives. */
-interface Reach {
-  /** Products that read what it computes. */
-  next: Set<Node>;
-  /** The block's part of the residual stream. */
-  ends: boolean;
-  /** Attention operators and products of two activations, with the operand that it becomes. */
-  attention: { node: Node; slot: number }[];
-  /** An activation function is on the way. */
-  activated: boolean;
-}
-
-/** Operators that take query, key and value as their first three operands. */
-const ATTENTION: ReadonlySet<string> = new Set([
-  'GroupQueryAttention',
-  'MultiHeadAttention',
-  'Attention',
-]);
-
-const PRODUCTS: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'MatMulNBits', 'FusedMatMul']);
-
-const ACTIVATIONS: ReadonlySet<string> = new Set([
-  ...['Sigmoid', 'Tanh', 'Erf', 'Relu', 'Gelu', 'FastGelu', 'BiasGelu', 'QuickGelu', 'Silu'],
-  ...['Swish', 'HardSwish', 'Elu', 'LeakyRelu', 'Softplus', 'Celu', 'Mish'],
-]);
 
 /**
  * The products of whole blocks, by block. @throws EspalierError `unsupported-graph` naming the
@@ -75,6 +34,18 @@ const ACTIVATIONS: ReadonlySet<string> = new Set([
 export function blockProducts(structure: Structure, blocks: readonly number[]): BlockProduct[][] {
   const finder = new ProductFinder(structure);
   return blocks.map((block) => finder.of(block));
+}
+
+/** The products of both halves of a block; in place of those that cannot be told apart, why. */
+export interface BlockHalves {
+  attention: BlockProduct[] | EspalierError;
+  feedForward: BlockProduct[] | EspalierError;
+}
+
+/** By block. Reads no weights. */
+export function productHalves(structure: Structure): BlockHalves[] {
+  const finder = new ProductFinder(structure);
+  return structure.blocks.map(({ index }) => finder.halves(index));
 }
 
 /**
@@ -119,27 +90,14 @@ class ProductFinder {
   }
 
   of(block: number): BlockProduct[] {
-    const refuse = (what: string): EspalierError =>
-      new EspalierError(
-        'unsupported-graph',
-        `The linear products of block ${block} cannot be told apart: ${what}.`,
-        'Export the healed model as an ONNX folder.',
-      );
-    if (this.structure.blocks[block]?.borrows != null)
-      throw refuse('its attention reads the keys and values of another block');
-    const products = this.productsOf(block);
-    const at: Place = { block, own: new Set(products.map(({ node }) => node)) };
-    const reach = new Map(products.map(({ node }) => [node, this.walk(node.outputs, at)]));
-    const before = (end: Product): Product[] =>
-      products.filter(({ node }) => reach.get(node)?.next.has(end.node));
-    const ends = products.filter(({ node }) => reach.get(node)?.ends);
+    const refuse = refusal(block);
+    if (this.structure.blocks[block]?.borrows != null) throw refuse(BORROWED);
+    const { at, products, reach, before, ends, isAttention } = this.reached(block);
     const inner = products.filter((product) => !ends.includes(product));
     for (const { node } of ends)
       if (reach.get(node)?.next.size) throw refuse('a result is read by the next product as well');
     for (const { node, tensor } of inner)
       if (reach.get(node)?.next.size !== 1) throw refuse(`${tensor} does not lead to one product`);
-    const isAttention = (end: Product): boolean =>
-      before(end).some(({ node }) => (reach.get(node)?.attention.length ?? 0) > 0);
     const [attention, ...otherAttention] = ends.filter(isAttention);
     const [down, ...otherDown] = ends.filter((end) => !isAttention(end));
     if (!attention || !down || otherAttention.length > 0 || otherDown.length > 0)
@@ -152,6 +110,79 @@ class ProductFinder {
       ...this.feedForwardParts(before(down), down, reach, at, refuse),
       single(down, 'down'),
     ];
+  }
+
+  /** Each half for itself: beside experts and convolutions the other one may be clear. */
+  halves(block: number): BlockHalves {
+    const refuse = refusal(block);
+    const attempt = (half: () => BlockProduct[]): BlockProduct[] | EspalierError => {
+      try {
+        return half();
+      } catch (error) {
+        if (error instanceof EspalierError) return error;
+        throw error;
+      }
+    };
+    const whole = attempt(() => this.of(block));
+    if (Array.isArray(whole)) {
+      const isOf = (roles: string) => (product: BlockProduct) =>
+        product.parts.every(({ role }) => roles.includes(role));
+      return { attention: whole.filter(isOf('qkvo')), feedForward: whole.filter(isOf(FED)) };
+    }
+    const { mid, output, borrows } = this.structure.blocks[block]!;
+    const found = this.reached(block);
+    const { at, products, reach, before, ends, isAttention } = found;
+    const alone = (end: Product | undefined, others: readonly Product[]): Product[] => {
+      if (!end) throw refuse('none of those with stored floats or blocks of integers is its last');
+      if (others.length > 0) throw refuse('several of them lead to the residual stream');
+      const inputs = before(end);
+      const clear = inputs.every(({ node }) => reach.get(node)?.next.size === 1);
+      if (!clear || reach.get(end.node)?.next.size !== 0)
+        throw refuse('they do not lead to one product');
+      return inputs;
+    };
+    const [last, ...more] = ends.filter(isAttention);
+    return {
+      attention: attempt(() => {
+        if (borrows != null) throw refuse(BORROWED);
+        const inputs = alone(last, more);
+        return [...this.attentionParts(inputs, reach, at, refuse), single(last!, 'o')];
+      }),
+      feedForward: attempt(() => {
+        const own = ends.filter((end) => !isAttention(end) && reach.get(end.node)?.end === output);
+        const [down, ...others] = own;
+        const inputs = alone(down, others);
+        // What else there is mixes into the feed-forward, unless it comes before it.
+        const known = new Set([...inputs, down]);
+        const rest = products.filter((product) => !known.has(product));
+        const leadsTo = (product: Product): boolean =>
+          mid === null || reach.get(product.node)?.end === output;
+        const attended = new Set([...(last ? before(last) : []), last]);
+        if (rest.some((one) => !attended.has(one) && leadsTo(one)) || this.hasExperts(block))
+          throw refuse('there are more than those of one feed-forward');
+        return [...this.feedForwardParts(inputs, down!, reach, at, refuse), single(down!, 'down')];
+      }),
+    };
+  }
+
+  private hasExperts(block: number): boolean {
+    const { graph, region } = this.structure;
+    return graph.nodes.some(
+      ({ op }, position) => region[position] === block + 1 && /MoE$|^TopK$/.test(op),
+    );
+  }
+
+  /** The products of a block, and where each leads. */
+  private reached(block: number) {
+    const products = this.productsOf(block);
+    const at: Place = { block, own: new Set(products.map(({ node }) => node)) };
+    const reach = new Map(products.map(({ node }) => [node, this.walk(node.outputs, at)]));
+    const before = (end: Product): Product[] =>
+      products.filter(({ node }) => reach.get(node)?.next.has(end.node));
+    const ends = products.filter(({ node }) => reach.get(node)?.end);
+    const isAttention = (end: Product): boolean =>
+      before(end).some(({ node }) => (reach.get(node)?.attention.length ?? 0) > 0);
+    return { at, products, reach, before, ends, isAttention };
   }
 
   private attentionParts(
@@ -286,7 +317,7 @@ class ProductFinder {
       if (tensor === undefined || !content.has(node.inputs[0] ?? '')) return [];
       const { weight } = findWeight(this.uses, { tensor, block });
       const [rows = 0, columns = 0] = valueDims(weight);
-      const turned = weight.kind === 'float' && weight.order === 'in-out';
+      const turned = weight.kind !== 'blockwise' && weight.order === 'in-out';
       const [inputs, outputs] = turned ? [rows, columns] : [columns, rows];
       return [{ node, tensor, inputs, outputs }];
     });
@@ -296,7 +327,7 @@ class ProductFinder {
   private walk(from: readonly string[], { block, own }: Place): Reach {
     const { graph, region, blocks, content } = this.structure;
     const { mid, output } = blocks[block]!;
-    const reach: Reach = { next: new Set(), ends: false, attention: [], activated: false };
+    const reach: Reach = { next: new Set(), end: null, attention: [], activated: false };
     // What is computed before and after the attention: its operand says what the product is.
     const pending = from.map((value) => ({ value, attended: false }));
     const seen = new Set<string>();
@@ -305,7 +336,7 @@ class ProductFinder {
       if (value === '' || seen.has(`${value} ${attended}`)) continue;
       seen.add(`${value} ${attended}`);
       if (value === mid || value === output) {
-        reach.ends = true;
+        reach.end = value;
         continue;
       }
       for (const position of this.readers.get(value) ?? []) {
@@ -329,21 +360,4 @@ class ProductFinder {
     }
     return reach;
   }
-}
-
-const product = ({ tensor, inputs, outputs }: Product) => ({ tensor, inputs, outputs });
-
-const single = (of: Product, role: ProductRole): BlockProduct => ({
-  ...product(of),
-  parts: [{ role, columns: [0, of.outputs] }],
-  heads: null,
-});
-
-/** Heads of the attention that a product leads to, where queries, keys and values have as many. */
-function headsOf({ node }: Product, reach: ReadonlyMap<Node, Reach>): number | null {
-  const [operator] = reach.get(node)?.attention ?? [];
-  if (!operator || !ATTENTION.has(operator.node.op)) return null;
-  const heads = intAttribute(operator.node, 'num_heads');
-  const groups = intAttribute(operator.node, 'kv_num_heads') ?? heads;
-  return heads === groups ? (heads ?? null) : null;
 }
