@@ -1,6 +1,6 @@
 // Runs the benchmarks that have limits: opening, curve, CPU devices, time before scoring, search,
-// Taylor, healing, quantising, memory, magnitudes, evaluation, the page, decoding, exports; and,
-// where it is named, that of a GPU.
+// Taylor, healing, quantising, memory, magnitudes, evaluation, tasks, the page, decoding, exports;
+// and, where it is named, that of a GPU.
 // `npm run bench -- [open] [curve] ... [--webgpu] [--before folder] [--json file]`; `--before`
 // names the built page of an older version to compare the first page with. Of `cpu`: `--torch`, a
 // result of tools/torch_curve.py to compare with (several may be given); `--large`, the folder of
@@ -25,6 +25,7 @@ import { benchOpen } from './bench/open.ts';
 import { benchPage } from './bench/page.ts';
 import { benchQuantise } from './bench/quantise.ts';
 import { benchSearch } from './bench/search.ts';
+import { benchTasks } from './bench/tasks.ts';
 import { benchTaylor } from './bench/taylor.ts';
 
 interface BenchOptions {
@@ -53,6 +54,7 @@ const PARTS: Record<
   memory: benchMemory,
   magnitudes: benchMagnitudes,
   evaluate: benchEvaluate,
+  tasks: benchTasks,
   page: benchPage,
   decode: benchDecode,
   export: benchExport,

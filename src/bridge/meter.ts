@@ -8,6 +8,7 @@ import type { StudioApi } from '../contract/studio.ts';
 import type { OpenVariant } from '../contract/variant.ts';
 import { isCancelled, toReport } from '../errors.ts';
 import { defaultBudget } from '../memoryBudget.ts';
+import { type Arrangement, compareSpeeds } from '../speed/compare.ts';
 import { measureVariants } from '../speed/measure.ts';
 import { generateSideBySide } from '../speed/sideBySide.ts';
 import { sweepBatches } from '../speed/sweep.ts';
@@ -34,15 +35,19 @@ export function createMeter(
 
   /** One job at a time: a new one cancels the one before. */
   async function job<T>(
-    request: MeterRequest & { graphCapture: boolean },
+    request: Pick<MeterRequest, 'source' | 'graph' | 'device'> & {
+      graphCapture: boolean;
+      /** Device bytes of each variant, the original first. */
+      estimates: readonly number[];
+    },
     note: (text: string) => void,
-    work: (open: OpenVariant, signal: AbortSignal, together: boolean) => Promise<T>,
+    work: (open: OpenVariant, signal: AbortSignal, room: Room) => Promise<T>,
   ): Promise<T> {
     running?.abort();
     const abort = new AbortController();
     running = abort;
     try {
-      const { source, graph, device, graphCapture, estimate } = request;
+      const { source, graph, device, graphCapture, estimates } = request;
       // A job on the CPU does not wait for the self-test of a GPU.
       const report = device === 'wasm' ? null : await untilAborted(studio.device(), abort.signal);
       const selfTest = report?.webgpu ? report.selfTest : null;
@@ -60,11 +65,12 @@ export function createMeter(
         note(RELEASED);
       };
       // The studio holds the weights of the original.
-      if (2 * estimate.original + estimate.pruned > budget) await release();
+      const [original = 0] = estimates;
+      if (original + sum(estimates) > budget) await release();
       let opens = 0;
       const open: OpenVariant = async (removed, signal, onProgress, steps = []) => {
-        // A third open means that a run found no room beside the other variant.
-        if (opens++ >= 2) await release();
+        // One more open than variants means that a run found no room beside another one.
+        if (opens++ >= Math.max(2, estimates.length)) await release();
         const load = () =>
           openRemote(
             spawn,
@@ -80,7 +86,7 @@ export function createMeter(
           return load();
         }
       };
-      return await work(open, abort.signal, estimate.original + estimate.pruned <= budget);
+      return await work(open, abort.signal, { budget, estimates });
     } finally {
       // Workers end with the signal: nothing of a job outlives it.
       abort.abort();
@@ -91,21 +97,60 @@ export function createMeter(
   return {
     measure: (request, onEvent) =>
       job(
-        { ...request, graphCapture: request.settings.graphCapture },
+        { ...both(request), graphCapture: request.settings.graphCapture },
         noted(onEvent),
-        (open, signal, together) => measureVariants(request, open, { signal, onEvent, together }),
+        (open, signal, room) =>
+          measureVariants(request, open, { signal, onEvent, together: fitsAtOnce(room) }),
       ),
     sweep: (request, batches, onEvent) =>
-      job({ ...request, graphCapture: false }, noted(onEvent), (open, signal, together) =>
-        sweepBatches({ ...request, batches }, open, { signal, onEvent, together }),
+      job({ ...both(request), graphCapture: false }, noted(onEvent), (open, signal, room) =>
+        sweepBatches({ ...request, batches }, open, {
+          signal,
+          onEvent,
+          together: fitsAtOnce(room),
+        }),
       ),
+    compare({ variants, ...request }, onEvent) {
+      const estimates = variants.map(({ estimate }) => estimate);
+      const plans = new Map(variants.map((one) => [one.id, one]));
+      const asked = { ...request, estimates, graphCapture: false };
+      return job(asked, noted(onEvent), (open, signal, room) =>
+        compareSpeeds({ ...request, variants: plans }, open, {
+          signal,
+          onEvent,
+          arranged: arrangedIn(room),
+        }),
+      );
+    },
     generate: (request, onEvent) =>
-      job({ ...request, graphCapture: false }, noted(onEvent), (open, signal, together) =>
-        generateSideBySide(request, open, { signal, onEvent, together }),
+      job({ ...both(request), graphCapture: false }, noted(onEvent), (open, signal, room) =>
+        generateSideBySide(request, open, { signal, onEvent, together: fitsAtOnce(room) }),
       ),
     cancel: () => running?.abort(),
   };
 }
+
+/** Bytes that may be taken, and those of each variant. */
+interface Room {
+  budget: number;
+  estimates: readonly number[];
+}
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+
+const fitsAtOnce = ({ budget, estimates }: Room): boolean => sum(estimates) <= budget;
+
+/** How many of a comparison are open at once. */
+function arrangedIn(room: Room): Arrangement {
+  if (fitsAtOnce(room)) return 'all';
+  const [first = 0, ...others] = room.estimates;
+  return first + Math.max(0, ...others) <= room.budget ? 'pairs' : 'alone';
+}
+
+const both = ({ estimate, ...request }: MeterRequest) => ({
+  ...request,
+  estimates: [estimate.original, estimate.pruned],
+});
 
 function noted(onEvent: (event: { type: 'note'; text: string }) => void): (text: string) => void {
   return (text) => onEvent({ type: 'note', text });

@@ -13,16 +13,20 @@ import { quantise } from './quantise/quantise.ts';
 import { score } from './score.ts';
 import { search } from './search.ts';
 import { bench } from './speed.ts';
+import { tasks } from './tasks/tasks.ts';
+import { width } from './width/width.ts';
 
 export const COMMANDS: { readonly [name: string]: Command } = {
   inspect,
   score,
   search,
   eval: evaluate,
+  tasks,
   prune,
   convert,
   heal,
   quantise,
+  width,
   bench,
   generate,
   corpus,

@@ -7,15 +7,16 @@ import { EspalierError } from '../errors.ts';
 import { fsError } from '../node/fsError.ts';
 
 /**
- * Sees that `writeJson` can write to `path`, before the work that makes the result; writes nothing.
+ * Sees that a file can be written to `path`, before the work that makes the result; writes nothing.
+ * @param option that names it
  * @throws EspalierError `missing-file`, `bad-input`
  */
-export function checkJsonTarget(path: string | undefined): void {
+export function checkJsonTarget(path: string | undefined, option = '--json'): void {
   if (path === undefined || path === '-') return;
   try {
     const known = existsSync(path);
     if (known && statSync(path).isDirectory())
-      throw new EspalierError('bad-input', `${path} is a folder.`, 'Name a file for --json.');
+      throw new EspalierError('bad-input', `${path} is a folder.`, `Name a file for ${option}.`);
     const folder = dirname(resolve(path));
     if (!known && !statSync(folder).isDirectory())
       throw new EspalierError('bad-input', `${folder} is not a folder.`, 'Name another file.');
@@ -30,7 +31,13 @@ export function checkJsonTarget(path: string | undefined): void {
  * `missing-file`, `bad-input`, `disk-full`
  */
 export function writeJson(path: string | undefined, value: unknown): void {
-  const text = `${JSON.stringify(value, null, 1)}\n`;
+  writeText(path, `${JSON.stringify(value, null, 1)}\n`);
+}
+
+/**
+ * Writes a text to `path`; "-" or nothing is standard output. @throws EspalierError as `writeJson`
+ */
+export function writeText(path: string | undefined, text: string): void {
   if (path === undefined || path === '-') {
     process.stdout.write(text);
     return;
@@ -45,6 +52,11 @@ export function writeJson(path: string | undefined, value: unknown): void {
 /** A sentence as one line on standard error. */
 export function note(text: string): void {
   process.stderr.write(`${text.replace(/\s+/g, ' ').trim()}\n`);
+}
+
+/** The lines of a table on standard error, as they are. */
+export function noteTable(lines: readonly string[]): void {
+  process.stderr.write(`${lines.join('\n')}\n`);
 }
 
 /** One status line on standard error, rewritten in place on a terminal and silent elsewhere. */

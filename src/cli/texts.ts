@@ -1,7 +1,7 @@
 // Reads the text and window files that commands are given.
 
-import { readFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import type { ScoreSettings } from '../contract/score.ts';
 import { decodeText } from '../decodeText.ts';
 import { EspalierError } from '../errors.ts';
@@ -45,6 +45,14 @@ export function readCalibration({ text, windows }: CalibrationValues): Calibrati
       String(error),
     );
   }
+}
+
+/** The text that comes with Espalier, which the page scores on by default, too. */
+export function bundledCalibration(): CalibrationText {
+  const path = join('public', 'text', 'calibration.txt');
+  // The command line runs from its sources, or bundled beside the text.
+  const above = [join('..', '..'), '..'].map((up) => join(import.meta.dirname, up, path));
+  return readTextFile(above.find((place) => existsSync(place)) ?? path);
 }
 
 /** @throws EspalierError `missing-file`; `bad-input` for a file that is no text */

@@ -1,5 +1,6 @@
 // Long jobs that did not finish and can be resumed.
 
+import type { LoadedTask, TasksRequest } from './comparison/tasks.ts';
 import type { UsedDevice } from './device.ts';
 import type { HealRequest } from './heal.ts';
 import type { QuantiseRequest } from './quantise.ts';
@@ -20,7 +21,9 @@ export type ResumableWork =
       /** Names of its texts that were too long to be stored: they must be given again. */
       missing: string[];
     }
-  | { job: 'quantise'; request: QuantiseRequest; missing: string[] };
+  | { job: 'quantise'; request: QuantiseRequest; missing: string[] }
+  /** `data`: the rows that it needs, which have to be loaded again after a closed tab. */
+  | { job: 'tasks'; request: TasksRequest; data: LoadedTask[] };
 
 /**
  * A long job that was interrupted; it is resumed when it is started with the same settings.
@@ -28,7 +31,7 @@ export type ResumableWork =
 export type Interrupted = ResumableWork & {
   key: string;
   device: UsedDevice;
-  /** Block evaluations, training steps or matrices done, of all. */
+  /** Block evaluations, training steps, matrices or rows done, of all. */
   done: number;
   total: number;
   /** ms since 1970. */

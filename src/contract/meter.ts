@@ -1,7 +1,15 @@
 // The meter as the page sees it: measures and generates with two variants.
 
 import type { GenerateEvent, GenerateRequest, GenerateResult } from './generate.ts';
-import type { MeasureRequest, MeasureResult, MeterEvent, SweepResult } from './speed.ts';
+import type {
+  CompareEvent,
+  CompareRequest,
+  MeasureRequest,
+  MeasureResult,
+  MeterEvent,
+  SpeedComparison,
+  SweepResult,
+} from './speed.ts';
 
 /** Measuring and generating, from the page. One job at a time: a new one cancels the one before. */
 export interface MeterApi {
@@ -13,6 +21,14 @@ export interface MeterApi {
     batches: number[],
     onEvent: (event: MeterEvent) => void,
   ): Promise<SweepResult>;
+  /**
+   * Several variants over batch sizes, each until it no longer fits. When all fail, the error of
+   * the first.
+   */
+  compare(
+    request: CompareRequest,
+    onEvent: (event: CompareEvent) => void,
+  ): Promise<SpeedComparison>;
   /**
    * Both variants take turns of a few dozen ms, so that both stream and neither slows the other.
    * Errors as `measure`.

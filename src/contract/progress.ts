@@ -26,7 +26,7 @@ export interface Progress {
   phase: 'device' | 'read' | 'compile' | 'warmup' | 'score' | 'decode' | 'write' | 'verify';
   done: number;
   total: number;
-  unit: 'bytes' | 'blocks' | 'programs' | 'runs' | 'steps' | 'files' | 'segments';
+  unit: 'bytes' | 'blocks' | 'programs' | 'runs' | 'steps' | 'files' | 'segments' | 'rows';
   /** Estimated seconds to the end of the job, or null while unknown. */
   secondsLeft: number | null;
 }

@@ -121,3 +121,54 @@ export interface SweepResult {
   device: UsedDevice | null;
   notes: string[];
 }
+
+/** A variant of a comparison under a name of the caller's. */
+export interface ComparedVariant extends PlannedExport {
+  id: string;
+  /** As that of `MeterRequest`, at the largest batch. */
+  estimate: number;
+}
+
+export interface CompareRequest extends Omit<MeterRequest, 'removed' | 'steps' | 'estimate'> {
+  /** The others are held against the first. */
+  variants: ComparedVariant[];
+  /** Its batch is not used. */
+  settings: SpeedSettings;
+  batches: number[];
+}
+
+export interface ComparedPoint extends SweepPoint {
+  /** Throughput of each timed run in the order of rounds, tokens/s. */
+  rates: number[];
+  /** Over the first variant in the same rounds; null for that one, and where it has no numbers. */
+  gain: Gain | null;
+}
+
+export interface ComparedSide {
+  id: string;
+  points: ComparedPoint[];
+  /** Where it stopped before the last batch size, and why. */
+  stopped: { batch: number; error: ErrorReport } | null;
+  /** Bytes of graph and data as export writes them; null where it was never loaded. */
+  fileBytes: number | null;
+}
+
+/** Speeds of several variants over batch sizes. */
+export interface SpeedComparison {
+  sides: ComparedSide[];
+  /** Open at once: all of them, each with the first one, or one at a time. */
+  arranged: 'all' | 'pairs' | 'alone';
+  settings: SpeedSettings;
+  device: UsedDevice | null;
+  notes: string[];
+  /** Seconds of the whole measurement. */
+  seconds: number;
+}
+
+export type CompareEvent =
+  | { type: 'progress'; progress: Progress }
+  | { type: 'note'; text: string }
+  | { type: 'loaded'; id: string; info: VariantInfo }
+  | { type: 'point'; id: string; point: ComparedPoint }
+  /** How many are open at once from here on; all points are measured again where it changes. */
+  | { type: 'arranged'; arranged: SpeedComparison['arranged'] };

@@ -7,6 +7,8 @@ import type { Healing } from '../model/healing/healing.ts';
 import type { WrittenSizes } from '../model/open/size.ts';
 import type { Quantisation } from '../model/quantise/quantisation.ts';
 import type { Unit } from '../units.ts';
+import type { TasksApi } from './comparison/tasks.ts';
+import type { WidthApi } from './comparison/width.ts';
 import type { SourceResult } from './criteria.ts';
 import type { BrowserDeviceKind, DeviceChoice, DeviceReport } from './device.ts';
 import type { EvaluateEvent, EvaluateResult, PageEvaluateRequest } from './evaluate.ts';
@@ -126,7 +128,7 @@ export interface QuantiseApi {
   forgetQuantisationsOf(model: string | null): Promise<QuantisationShelf>;
 }
 
-export interface StudioApi extends HealingApi, QuantiseApi {
+export interface StudioApi extends HealingApi, QuantiseApi, TasksApi, WidthApi {
   /**
    * Reads structure only. Replaces the model that was open, unless it fails: then the old one
    * stays.
@@ -211,7 +213,7 @@ export interface StudioApi extends HealingApi, QuantiseApi {
    * @throws EspalierError as `score`.
    */
   search(request: SearchRequest, onEvent: (event: SearchEvent) => void): Promise<SearchResult>;
-  /** Pauses the running search, training or quantisation between two runs, or lets it continue. */
+  /** Pauses the running search, training, quantisation or tasks between two runs, or lets go on. */
   pause(on: boolean): Promise<void>;
   /**
    * Perplexity of original and plan on another text; when it is cancelled, events have reported the
@@ -275,6 +277,13 @@ export const METHODS = {
   quantisation: {},
   forgetQuantisation: {},
   forgetQuantisationsOf: {},
+  loadTasks: {},
+  loadBuiltInTasks: {},
+  forgetTasks: {},
+  taskRows: {},
+  estimateTasks: {},
+  scoreTasks: { job: true },
+  width: { job: true },
   evaluate: { job: true },
   countTokens: {},
   interrupted: {},

@@ -54,16 +54,22 @@ export async function pickFolder(): Promise<PickedFolder | null> {
   return withHandle(asFolder(files, 'picked files'), [rootOf(files)]) ?? empty;
 }
 
-/** What a model can be without its folder, and a zip of one. */
-const MODEL_FILES = ['.gguf', '.safetensors', '.onnx', '.zip'];
+const KINDS = {
+  /** What a model can be without its folder, and a zip of one. */
+  models: { description: 'Models', extensions: ['.gguf', '.safetensors', '.onnx', '.zip'] },
+  /** What rows of tasks are published as. */
+  tasks: { description: 'Tasks', extensions: ['.jsonl', '.parquet', '.json', '.lst'] },
+} as const;
 
 /**
- * Files to read, chosen in the file picker: a GGUF file or its parts, a zip of a model folder. An
- * input that knows no such extension would offer none of them, so it offers all files.
+ * Files to read, chosen in the file picker: a GGUF file or its parts, a zip of a model folder; or
+ * the files of tasks. An input that knows no such extension would offer none of them, so it offers
+ * all files.
  */
-export async function pickFiles(): Promise<PickedFolder | null> {
-  const extensions = 'showOpenFilePicker' in globalThis ? MODEL_FILES : [];
-  const options = { multiple: true, id: 'espalier-files', description: 'Models', extensions };
+export async function pickFiles(of: keyof typeof KINDS = 'models'): Promise<PickedFolder | null> {
+  const { description, extensions: known } = KINDS[of];
+  const extensions = 'showOpenFilePicker' in globalThis ? [...known] : [];
+  const options = { id: `espalier-${of}`, description, extensions };
   const found = (await unlessCancelled(fileOpen({ ...options, multiple: true }))) ?? [];
   const files = found.map((file) => ({ path: file.name, file }));
   return withHandle(

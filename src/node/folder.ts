@@ -177,6 +177,16 @@ export async function nodeFolder(path: string): Promise<CountingFolder> {
   );
 }
 
+/** A folder that shows one file of it alone. @throws EspalierError `missing-file` */
+export async function folderOfFile(path: string): Promise<CountingFolder> {
+  const file = resolve(path);
+  const info = await stat(file).catch((error: unknown) => {
+    throw fsError(error, `${path} cannot be read`);
+  });
+  const shown = { path: basename(file), size: info.size, isLink: true };
+  return counting(dirname(file), basename(dirname(file)), [shown]);
+}
+
 function counting(root: string, name: string, files: readonly Listed[]): CountingFolder {
   let bytes = 0;
   const sources = new Map<string, NodeSource>();

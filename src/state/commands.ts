@@ -1,120 +1,24 @@
-// Everything a person can do: the actions, and the commands that run them, as data for buttons,
-// shortcuts, the help page and tests.
+// The commands that run actions, as data for buttons, shortcuts, the help page and tests.
 
-import { EspalierError } from '../errors.ts';
 import { WORKSPACE_LABELS } from '../words/page.ts';
 import { WORKSPACES } from '../words/workspaces.ts';
-import { makeCriteriaActions } from './criteria/actions.ts';
-import { makeDeviceActions } from './device/actions.ts';
-import { makeDraftActions } from './drafts/actions.ts';
-import { makeEffectActions } from './effect/actions.ts';
-import { makeEstimateActions } from './estimate/actions.ts';
-import { makeEvaluateActions } from './evaluate/actions.ts';
+import type { Actions } from './actions.ts';
 import { evaluateObstacle } from './evaluate/selectors.ts';
-import { makeExportActions } from './export/actions.ts';
-import { makeAdapterActions } from './export/adapterActions.ts';
-import { makeFormsActions } from './export/formsActions.ts';
-import { makeRestoreActions } from './export/restoreActions.ts';
-import { makeGenerateActions } from './generate/actions.ts';
-import { makeConversationActions } from './generate/conversation.ts';
 import { generateObstacle } from './generate/selectors.ts';
-import { makeGoalActions } from './goal/actions.ts';
 import { goalObstacle } from './goal/selectors.ts';
-import { makeHealActions } from './heal/actions.ts';
-import { makeRefitActions } from './heal/refitActions.ts';
 import { healObstacle } from './heal/selectors.ts';
-import { makeHealShelfActions } from './heal/shelfActions.ts';
-import { makeInteropActions } from './interop/actions.ts';
-import { makeResumeActions } from './interrupted/actions.ts';
 import { engineJob } from './jobs.ts';
-import { makeKeptActions } from './kept/actions.ts';
-import { makeLineageActions } from './lineage/actions.ts';
-import { makeModelActions } from './open/actions.ts';
-import { makeDropActions } from './open/dropActions.ts';
-import { makePlanActions } from './plan/actions.ts';
 import { endsLocked } from './plan/locks.ts';
-import { makeQuantiseActions } from './quantise/actions.ts';
 import { quantiseObstacle } from './quantise/selectors.ts';
-import { makeQuantiseShelfActions } from './quantise/shelfActions.ts';
-import { makeRecentActions } from './recents/actions.ts';
-import { makeScoreActions } from './score/actions.ts';
 import { canScore } from './score/selectors.ts';
-import { makeSearchActions } from './search/actions.ts';
-import { makePathActions } from './search/pathActions.ts';
 import { searchObstacle } from './search/selectors.ts';
-import { makeSiteActions } from './site/actions.ts';
-import { makeSpeedActions } from './speed/actions.ts';
-import type { SpeedContext } from './speed/job.ts';
 import { meterUse } from './speed/metering.ts';
 import { measureObstacle } from './speed/selectors.ts';
-import { makeStabilityActions } from './stability/actions.ts';
 import { studyObstacle } from './stability/selectors.ts';
 import type { StudioState } from './state.ts';
-import { makeSublayerActions } from './sublayers/actions.ts';
 import { canScoreSublayers } from './sublayers/selectors.ts';
-import { makeVariantActions } from './variants/actions.ts';
-import { makeVerdictActions } from './verdict/actions.ts';
-import { makeViewActions } from './view/actions.ts';
-
-/**
- * What makes the actions. Each maker gets the actions of all as its second parameter; they are
- * complete by the time that any of them is called.
- */
-const MAKERS = [
-  makeDeviceActions,
-  makeModelActions,
-  makeScoreActions,
-  makeSublayerActions,
-  makeCriteriaActions,
-  makeStabilityActions,
-  makePlanActions,
-  makeEffectActions,
-  makeEstimateActions,
-  makeSearchActions,
-  makePathActions,
-  makeEvaluateActions,
-  makeHealActions,
-  makeHealShelfActions,
-  makeRefitActions,
-  makeQuantiseActions,
-  makeQuantiseShelfActions,
-  makeDraftActions,
-  makeInteropActions,
-  makeResumeActions,
-  makeRestoreActions,
-  makeDropActions,
-  makeExportActions,
-  makeFormsActions,
-  makeAdapterActions,
-  makeGoalActions,
-  makeSpeedActions,
-  makeGenerateActions,
-  makeConversationActions,
-  makeVariantActions,
-  makeVerdictActions,
-  makeViewActions,
-  makeKeptActions,
-  makeLineageActions,
-  makeRecentActions,
-  makeSiteActions,
-];
-
-type Both<U> = (U extends unknown ? (one: U) => void : never) extends (all: infer I) => void
-  ? I
-  : never;
-
-export type Actions = Both<ReturnType<(typeof MAKERS)[number]>>;
-
-export function makeActions(context: SpeedContext): Actions {
-  const actions = {} as Actions;
-  for (const make of MAKERS) {
-    const made = make(context, actions);
-    const twice = Object.keys(made).filter((name) => name in actions);
-    if (twice.length > 0) throw new EspalierError('bug', `Two makers make ${twice.join(', ')}.`);
-    Object.assign(actions, made);
-  }
-  return actions;
-}
+import { tasksObstacle } from './tasks/selectors.ts';
+import { widthObstacle } from './width/selectors.ts';
 
 export interface Command {
   /** Unique. */
@@ -204,14 +108,15 @@ const TABLE = [
   },
   {
     id: 'pause',
-    label: 'Pause or continue the search, the healing or the quantisation',
+    label: 'Pause or continue the search, the healing, the quantisation or the tasks',
     keys: ['h'],
-    enabled: ({ search, heal, quantise }) =>
-      search.running || heal.running !== null || quantise.running !== null,
-    run(actions, { search, heal, quantise }) {
+    enabled: ({ search, heal, quantise, tasks }) =>
+      search.running || [heal, quantise, tasks].some(({ running }) => running !== null),
+    run(actions, { search, heal, quantise, tasks }) {
       if (search.running) actions.pauseSearch(!search.paused);
       else if (heal.running) actions.pauseHealing(!heal.paused);
-      else actions.pauseQuantise(!quantise.paused);
+      else if (quantise.running) actions.pauseQuantise(!quantise.paused);
+      else actions.pauseTasks(!tasks.paused);
     },
   },
   {
@@ -234,6 +139,13 @@ const TABLE = [
     keys: ['v'],
     enabled: (state) => evaluateObstacle(state) === null,
     run: (actions) => void actions.evaluate(),
+  },
+  {
+    id: 'tasks',
+    label: 'Run tasks',
+    keys: ['x'],
+    enabled: (state) => tasksObstacle(state) === null,
+    run: (actions) => void actions.scoreTasks(),
   },
   {
     id: 'cancel',
@@ -335,6 +247,13 @@ const TABLE = [
     keys: ['b'],
     enabled: isMeasurable,
     run: (actions) => void actions.sweepBatches(),
+  },
+  {
+    id: 'compare-width',
+    label: 'Compare width with depth',
+    keys: ['w'],
+    enabled: (state) => widthObstacle(state) === null,
+    run: (actions) => void actions.compareWidth(),
   },
   {
     id: 'kept',

@@ -6,8 +6,11 @@ import type { PickedFolder } from '../files/pickedFolder.ts';
 export interface Disk {
   /** Null when the picker is closed without a choice. */
   pickFolder(): Promise<PickedFolder | null>;
-  /** Files of a model, or a zip of one; null when the picker is closed without a choice. */
-  pickFiles(): Promise<PickedFolder | null>;
+  /**
+   * Files of a model, or a zip of one; or those of tasks. Null when the picker is closed without a
+   * choice.
+   */
+  pickFiles(of?: 'models' | 'tasks'): Promise<PickedFolder | null>;
   /** Must be called within the drop event: the list of items is empty afterwards. */
   readDrop(data: DataTransfer): Promise<PickedFolder | null>;
   /**

@@ -8,6 +8,8 @@ import { curveSettings, healKey, quantiseKey, settingsKey } from './keys.ts';
 import { derive } from './memo.ts';
 import { quantiseRequest } from './quantise/selectors.ts';
 import { type EngineJob, type ErrorPlace, JOBS, type Share, type StudioState } from './state.ts';
+import { tasksKey } from './tasks/names.ts';
+import { tasksRequestKey } from './tasks/selectors.ts';
 
 /** How a job ended that has just given up the engine, for a notification. */
 export function endOf(state: StudioState, job: EngineJob): { title: string; body: string } {
@@ -32,7 +34,7 @@ export function percent({ done, total }: Share): number {
   return done > 0 ? Math.max(1, Math.min(99, Math.floor((100 * done) / Math.max(1, total)))) : 0;
 }
 
-/** Of healings and quantisations, what they are resumed by as a key. */
+/** Of what has a request of its own, what it is resumed by as a key. */
 type Asked = Omit<Extract<ResumableWork, { settings: unknown }>, 'job'> | { key: string };
 
 /** What each resumable job would be asked with, if it were started again. */
@@ -53,11 +55,16 @@ const ASKED: Record<Interrupted['job'], (state: StudioState) => Asked | null> = 
     const request = quantiseRequest(state);
     return request && { key: quantiseKey(request) };
   },
+  tasks(state) {
+    const key = tasksRequestKey(state);
+    return key === null ? null : { key };
+  },
 };
 
 /** The same of an interrupted one. */
 function askedOf(one: Interrupted): Asked {
   if (one.job === 'heal') return { key: healKey(one.request) };
+  if (one.job === 'tasks') return { key: tasksKey(one.request, one.data) };
   return one.job === 'quantise' ? { key: quantiseKey(one.request) } : one;
 }
 

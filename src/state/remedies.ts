@@ -2,7 +2,8 @@
 // is not known.
 
 import type { Interrupted } from '../contract/interrupted.ts';
-import { type Actions, type CommandId, command } from './commands.ts';
+import type { Actions } from './actions.ts';
+import { type CommandId, command } from './commands.ts';
 import { interruptedAt, percent } from './longJob.ts';
 import { derive } from './memo.ts';
 import {

@@ -2,11 +2,13 @@
 // must not cost minutes. Buttons say what they do and do it.
 
 import { againByKey } from '../words/plan.ts';
-import type { Actions, Command } from './commands.ts';
+import type { Actions } from './actions.ts';
+import type { Command } from './commands.ts';
 import { settingsChanged } from './score/selectors.ts';
 import { doneRuns } from './stability/selectors.ts';
 import type { StudioState } from './state.ts';
 import { currentSublayers } from './sublayers/selectors.ts';
+import { isAnswered } from './tasks/selectors.ts';
 
 const DONE: readonly (string | null)[] = ['count', 'bound', 'locks'];
 
@@ -20,6 +22,7 @@ const IS_DONE: Readonly<Record<keyof typeof againByKey, (state: StudioState) => 
   evaluate: ({ evaluate, plan }) =>
     evaluate.shown?.whole === true &&
     evaluate.shown.result.removed.join() === plan.present.removed.join(),
+  tasks: isAnswered,
 };
 
 const isLongWork = (id: string): id is keyof typeof IS_DONE => id in IS_DONE;

@@ -262,6 +262,25 @@ const RUNNING: Record<EngineJob, (state: StudioState) => Partial<StudioState>> =
       running: { request: quantiseRequest(state)!, sensitivities: new Map(), notes: [] },
     },
   }),
+  tasks: ({ tasks }) => ({
+    tasks: {
+      ...tasks,
+      running: {
+        request: { tasks: [], variants: [], limit: null, seed: 0, device: 'auto' },
+        partial: null,
+        notes: [],
+      },
+    },
+  }),
+  width: ({ width }) => ({
+    width: {
+      ...width,
+      running: {
+        ...{ stage: 'width', outcomes: [], plans: [] },
+        ...{ sides: [], arranged: 'all', speedDevice: null, notes: [] },
+      },
+    },
+  }),
   lineage: ({ lineage }) => ({ lineage: { ...lineage, running: true } }),
   forms: ({ export: slice }) => ({
     export: { ...slice, forms: { ...slice.forms, running: true } },
@@ -301,6 +320,11 @@ const START: Record<EngineJob, (page: Page) => unknown> = {
     return actions.heal();
   },
   quantise: ({ actions }) => actions.quantise(),
+  async tasks({ actions }) {
+    await actions.loadBuiltInTasks();
+    await actions.scoreTasks();
+  },
+  width: ({ actions }) => actions.compareWidth(),
   async lineage({ actions, get, store }) {
     const { kept, score } = get();
     const { curve } = score;
@@ -332,8 +356,10 @@ const resultsOf = (state: StudioState) => ({
   evaluate: { ...state.evaluate, form: null },
   heal: { ...state.heal, form: null, shelf: null },
   quantise: { ...state.quantise, form: null, shelf: null },
+  tasks: { ...state.tasks, form: null, loaded: null },
   export: state.export,
   effect: state.effect,
+  width: { ...state.width, form: null },
   lineage: state.lineage,
   errors: state.errors,
 });

@@ -25,7 +25,9 @@ function titleOf(state: StudioState): string | null {
 function progressOf(state: StudioState): Progress | null {
   const job = engineJob(state);
   if (job) return JOBS[job].progress(state);
-  return meterUse(state) ? state.speed.progress : null;
+  const use = meterUse(state);
+  if (use === 'width') return state.width.progress;
+  return use ? state.speed.progress : null;
 }
 
 /** Null while nothing runs. The live effect of a plan shows itself in the result. */

@@ -30,9 +30,11 @@ import type { Opened, Slice } from './slice.ts';
 import { SPEED } from './speed/state.ts';
 import { STABILITY } from './stability/state.ts';
 import { SUBLAYERS } from './sublayers/state.ts';
+import { TASKS } from './tasks/state.ts';
 import { VARIANTS } from './variants/state.ts';
 import { VERDICT } from './verdict/state.ts';
 import { VIEW } from './view/state.ts';
+import { WIDTH } from './width/state.ts';
 
 /** Every slice but the errors, whose places the jobs decide. */
 const SLICES = {
@@ -47,12 +49,14 @@ const SLICES = {
   heal: HEAL,
   quantise: QUANTISE,
   evaluate: EVALUATE,
+  tasks: TASKS,
   drafts: DRAFTS,
   interop: INTEROP,
   interrupted: INTERRUPTED,
   plan: PLAN,
   effect: EFFECT,
   speed: SPEED,
+  width: WIDTH,
   goal: GOAL,
   generate: GENERATE,
   variants: VARIANTS,
@@ -229,6 +233,32 @@ export const JOBS = {
     takesLessMemory: true,
     checkpoint: 'quantise',
     isLostOnLeaving: false,
+  },
+  tasks: {
+    title: 'Answering tasks',
+    name: 'the run of tasks',
+    busy: 'Tasks are being answered.',
+    place: 'tasks',
+    runs: ({ tasks }) => tasks.running !== null,
+    progress: ({ tasks }) => tasks.progress,
+    share: ({ tasks }) => shareOf(tasks.progress),
+    again: { command: 'tasks', label: 'Run again' },
+    takesLessMemory: true,
+    checkpoint: 'tasks',
+    isLostOnLeaving: false,
+  },
+  width: {
+    title: 'Comparing width with depth',
+    name: 'the comparison of width with depth',
+    busy: 'Width is being compared with depth.',
+    place: 'width',
+    runs: ({ width: { running } }) => running?.stage === 'width' || running?.stage === 'depth',
+    progress: ({ width }) => width.progress,
+    share: ({ width }) => shareOf(width.progress),
+    again: { command: 'compare-width', label: 'Compare again' },
+    takesLessMemory: true,
+    checkpoint: null,
+    isLostOnLeaving: true,
   },
   lineage: {
     title: 'Measuring perplexity',

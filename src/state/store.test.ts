@@ -514,6 +514,7 @@ describe('commands', () => {
       'measure',
       'measure-paper',
       'sweep',
+      'compare-width',
       'device',
       'help',
       ...WORKSPACES.map((id) => `workspace-${id}`),

@@ -2,7 +2,7 @@
 
 import { useStore } from 'zustand';
 import { createStore as createVanilla, type StoreApi } from 'zustand/vanilla';
-import { type Actions, makeActions } from './commands.ts';
+import { type Actions, makeActions } from './actions.ts';
 import { type Address, type Deps, makeContext } from './context.ts';
 import { makeSpeedJob } from './speed/job.ts';
 import { firstState, type StudioState } from './state.ts';

@@ -1,7 +1,7 @@
 // Numbers as people read them.
 
 import { describe, expect, it } from 'vitest';
-import { formatBytes } from '../quantities.ts';
+import { formatBytes, listed, plural } from '../quantities.ts';
 import {
   formatChange,
   formatCount,
@@ -10,8 +10,6 @@ import {
   formatRate,
   formatSeconds,
   formatShort,
-  listed,
-  plural,
 } from './format.ts';
 
 describe('format', () => {

@@ -95,13 +95,3 @@ export function formatShort(seconds: number): string {
   if (ms >= 999.5) return `${seconds.toFixed(2)} s`;
   return `${threeDigits(ms)} ms`;
 }
-
-/** "1 block", "3 blocks". */
-export function plural(count: number, noun: string): string {
-  return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
-}
-
-/** "1, 2 and 5". */
-export function listed(items: readonly (string | number)[]): string {
-  return items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
-}

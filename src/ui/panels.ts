@@ -39,6 +39,12 @@ const SpeedPanel = lazy(async () => ({
 const StabilityPanel = lazy(async () => ({
   default: (await import('./stability/StabilityPanel.tsx')).StabilityPanel,
 }));
+const WidthPanel = lazy(async () => ({
+  default: (await import('./width/WidthPanel.tsx')).WidthPanel,
+}));
+const TasksPanel = lazy(async () => ({
+  default: (await import('./tasks/TasksPanel.tsx')).TasksPanel,
+}));
 const VariantsPanel = lazy(async () => ({
   default: (await import('./variants/VariantsPanel.tsx')).VariantsPanel,
 }));
@@ -75,7 +81,9 @@ const PANELS: readonly PanelSpec[] = [
   { id: 'quantise', place: 'quantise', Panel: QuantisePanel },
   { id: 'evaluate', place: 'quality', Panel: EvaluatePanel, shown: canScore },
   { id: 'generate', place: 'quality', Panel: GeneratePanel },
+  { id: 'tasks', place: 'tasks', Panel: TasksPanel, shown: canScore },
   { id: 'speed', place: 'speed', Panel: SpeedPanel },
+  { id: 'width', place: 'speed', Panel: WidthPanel, shown: canScore },
   { id: 'variants', place: 'variants', Panel: VariantsPanel, shown: hasVariants },
   { id: 'result', place: 'result', Panel: ResultPanel },
 ];

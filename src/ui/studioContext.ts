@@ -1,7 +1,8 @@
 // How components reach the store: state by selector, actions, commands.
 
 import { createContext, useCallback, useContext } from 'react';
-import { type Actions, type Command, type CommandId, command } from '../state/commands.ts';
+import type { Actions } from '../state/actions.ts';
+import { type Command, type CommandId, command } from '../state/commands.ts';
 import type { StudioState } from '../state/state.ts';
 import { type StudioStore, useStudioState } from '../state/store.ts';
 

@@ -31,7 +31,7 @@ export const BLOCKS = {
   contiguous: ', neighbouring blocks',
   scoreFirst: 'Available once the blocks are scored or criteria are compared.',
   noRanking: 'Not available: the intact model gives no numbers, so no order means anything.',
-  scoring: 'Available when scoring has ended.',
+  busy: 'Available when the running work has ended.',
   clipped: 'longer than shown',
 } as const;
 

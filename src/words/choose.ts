@@ -1,15 +1,13 @@
 // What the workspace Choose says of the importance curve, its settings and sublayers, and of
 // interrupted jobs. Goal, blocks and architecture have files of their own.
 
+import { plural } from '../quantities.ts';
 import { aboutSeconds } from './duration.ts';
 
 interface Seconds {
   low: number;
   high: number;
 }
-
-const plural = (count: number, noun: string): string =>
-  `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
 
 export const IMPORTANCE = {
   title: 'Importance',
@@ -190,6 +188,7 @@ export const INTERRUPTED = {
     taylor: 'The Taylor criterion',
     heal: 'Healing',
     quantise: 'Quantising',
+    tasks: 'Answering tasks',
   },
   was: (name: string, percent: number, ago: string) =>
     `${name} was interrupted at ${percent} %, ${ago}.`,

@@ -1,10 +1,7 @@
 // What the page says of files that are opened or dropped, of graphs to choose from, and first of
 // all.
 
-import { formatBytes } from '../quantities.ts';
-
-const listed = (items: readonly string[]) =>
-  items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
+import { formatBytes, listed } from '../quantities.ts';
 
 /** What an error says: what happened, and what to do next. */
 export interface Refusal {

@@ -8,6 +8,7 @@ export const WORKSPACE_LABELS: Readonly<Record<WorkspaceId, string>> = {
   heal: 'Heal',
   quantise: 'Quantise',
   quality: 'Quality',
+  tasks: 'Tasks',
   speed: 'Speed',
   variants: 'Variants',
 };
@@ -19,14 +20,15 @@ export const WORKSPACE_PURPOSES: Readonly<Record<WorkspaceId, string>> = {
   heal: 'Recover quality: refit or train what is left',
   quantise: 'Write the weights in 4 or 8 bits, each loss measured first',
   quality: 'Evaluate on another text; read both models side by side',
-  speed: 'Measure how fast original and pruned run',
+  tasks: 'Let original and variants answer zero-shot tasks',
+  speed: 'Measure how fast original and pruned run; hold width against depth',
   variants: 'All measured plans in one table and chart',
 };
 
 export const PAGE = {
   graph: 'Graph',
   testingDevice: 'testing the device…',
-  dropHere: 'Drop a model folder or file, a text, a CSV file or an espalier.json',
+  dropHere: 'Drop a model folder or file, a text, task files, a CSV file or an espalier.json',
   tabs: 'Workspaces',
   blocks: 'Blocks and what to remove',
   result: 'Result',
@@ -36,7 +38,8 @@ export const PAGE = {
   private: 'Nothing leaves this tab.',
   drop:
     'Drop a folder or a GGUF file anywhere to open another model, a .txt file to score, evaluate ' +
-    'or heal on, an espalier.json to restore a plan, a block_order.csv to use its order.',
+    'or heal on, files of zero-shot tasks, an espalier.json to restore a plan, a block_order.csv ' +
+    'to use its order.',
   broken: 'Something on this page broke.',
   brokenNext: 'Reload it: your plan is in the address and returns when you open the model again.',
 } as const;
@@ -51,6 +54,7 @@ export const SHOW_ERROR = 'Show';
 export const RUNNING = {
   goal: 'Finding a plan',
   sweep: 'Sweeping batch sizes',
+  width: 'Comparing width with depth',
   measure: 'Measuring speed',
   auto: 'Measuring speed',
   generate: 'Generating',

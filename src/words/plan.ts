@@ -66,4 +66,5 @@ export const againByKey = {
   },
   search: { text: 'The search is done. A new one replaces its path.', label: 'Search again' },
   evaluate: { text: 'This plan is evaluated already.', label: 'Evaluate again' },
+  tasks: { text: 'These tasks are answered already.', label: 'Run again' },
 } as const;

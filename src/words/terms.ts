@@ -79,6 +79,12 @@ export const TERMS = {
       'Speed of the pruned model over that of the original, while the two take turns: 1.30 × is ' +
       '30 % faster. What slows the whole machine cancels out.',
   },
+  tasksMean: {
+    name: 'Mean of the tasks',
+    explanation:
+      'The plain mean of the accuracies on zero-shot tasks, of each in the metric that it is ' +
+      'compared by. Higher is better. Compare it only on the same rows.',
+  },
   kl: {
     name: 'KL divergence',
     explanation:
@@ -108,6 +114,20 @@ export const TERMS = {
     explanation:
       'The evaluation text is cut into stretches of equal length, and each is predicted on its ' +
       'own. Longer segments give more context and lower perplexities: compare equal lengths only.',
+  },
+  zeroShot: {
+    name: 'Zero-shot task',
+    explanation:
+      'Multiple-choice questions that the model answers without examples: it chooses the choice ' +
+      'whose text is likeliest to it after the question. Accuracy is the share of right answers; ' +
+      'higher is better.',
+  },
+  accNorm: {
+    name: 'Normalised accuracy (acc_norm)',
+    explanation:
+      'Accuracy where the log-likelihood of each choice is divided by the number of its ' +
+      'characters, so that long choices have the same chance. Some tasks are compared by it, ' +
+      'others by plain accuracy (acc).',
   },
   stride: {
     name: 'Stride',

@@ -70,6 +70,7 @@ export const COLUMN_TITLES = {
   ttft: 'TTFT',
   size: 'size',
   device: 'device memory',
+  tasks: 'tasks',
 } as const;
 
 /** Names of the lines of a comparison. */
@@ -80,6 +81,7 @@ export const COMPARED = {
   ttft: 'TTFT',
   size: 'size',
   device: 'device memory',
+  tasks: 'mean of tasks',
 } as const;
 
 export const pinLabel = (name: string): string => `Pin ${name}`;
@@ -92,6 +94,42 @@ export const showHidden = (rows: string): string => `Show ${rows}`;
 export const removesWords = (units: string): string => `without ${units}`;
 export const onlyIn = (name: string, units: string): string =>
   `Removed only in ${name}: ${units}. `;
+
+/**
+ * Which rows the column of tasks is the mean of. @param tasks their names; null for the seven
+ */
+export function tasksMeanWords(
+  tasks: readonly string[] | null,
+  limit: number | null,
+  seed: number,
+): string {
+  const which = tasks === null ? 'mean accuracy of the seven' : `accuracy, ${meanOf(tasks)}`;
+  return limit === null
+    ? `${which}, all rows`
+    : `${which}, at most ${limit.toLocaleString('en')} rows of each, drawn with seed ${seed}`;
+}
+
+const meanOf = (tasks: readonly string[]): string =>
+  tasks.length === 1
+    ? (tasks[0] ?? '')
+    : `mean of ${tasks.slice(0, -1).join(', ')} and ${tasks.at(-1)}`;
+
+/** After an espalier.json was restored that has scores of tasks. */
+export const TASKS_RESTORED =
+  'Scores of its zero-shot tasks are in Tasks, without the answers to single rows.';
+
+/** Below the table. */
+export const tasksWords = (words: string): string => `Tasks: ${words}.`;
+
+/** A difference of two shares in percent: "−1.2". */
+export function signedPoints(points: number): string {
+  const text = Math.abs(points).toFixed(1);
+  const sign = points < 0 ? '−' : '+';
+  return `${Number(text) === 0 ? '' : sign}${text}`;
+}
+
+/** "−1.2 points". */
+export const pointsWords = (points: number): string => `${signedPoints(points)} points`;
 
 /** How the speeds of most rows were measured. */
 export const waysWords = (way: string): string => `Speeds: ${way}.`;

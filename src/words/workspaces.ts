@@ -7,6 +7,7 @@ export const WORKSPACES = [
   'heal',
   'quantise',
   'quality',
+  'tasks',
   'speed',
   'variants',
 ] as const;

@@ -19,6 +19,7 @@ export type JobFacts = Pick<Interrupted, 'device'> &
     | (Extract<ResumableWork, { settings: unknown }> & { windows: number[][] })
     | Pick<Extract<ResumableWork, { job: 'heal' }>, 'job' | 'request'>
     | Pick<Extract<ResumableWork, { job: 'quantise' }>, 'job' | 'request'>
+    | Extract<ResumableWork, { job: 'tasks' }>
   );
 
 type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
@@ -204,14 +205,19 @@ type WithRequest = Extract<JobFacts, { request: unknown }>;
 
 /** What the numbers of a request follow from; texts by their hashes. */
 async function requestFacts(facts: WithRequest): Promise<unknown> {
+  if (facts.job === 'tasks') {
+    const { device: _, budgetBytes: __, ...rest } = facts.request;
+    return [sorted(rest), facts.data.map(({ task, sha256 }) => [task, sha256])];
+  }
   const { device: _, budgetBytes: __, data, ...rest } = facts.request;
   const hashed = fieldsOf(data).map(async ([name, one]) => [
     name,
     isText(one) ? { ...one, text: await sha256OfText(one.text) } : one,
   ]);
-  const others = Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1));
-  return [others, await Promise.all(hashed)];
+  return [sorted(rest), await Promise.all(hashed)];
 }
+
+const sorted = (fields: object) => Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1));
 
 const isText = (one: Field): one is { kind: string; name: string; text: string } =>
   typeof one === 'object' && one !== null && 'text' in one;
@@ -220,6 +226,7 @@ const isText = (one: Field): one is { kind: string; name: string; text: string }
 function bounded(facts: JobFacts): Without<ResumableWork, 'job'> {
   if (facts.job === 'heal') return boundedRequest(facts.request);
   if (facts.job === 'quantise') return boundedRequest(facts.request);
+  if (facts.job === 'tasks') return { request: facts.request, data: facts.data };
   const { settings, search, windows } = facts;
   const { text } = settings;
   const isLong = text.kind === 'text' && text.text.length > MOST_TEXT;
@@ -252,7 +259,9 @@ function isAbout(value: unknown): value is About {
     typeof about?.device === 'object' &&
     Number.isFinite(about.done) &&
     Number.isFinite(about.total) &&
-    (about.request === undefined ? about.search !== undefined : Array.isArray(about.missing))
+    (about.request === undefined
+      ? about.search !== undefined
+      : Array.isArray(about.missing) || Array.isArray(about.data))
   );
 }
 

@@ -26,3 +26,28 @@ export class PauseGate implements Gate {
     await this.held;
   }
 }
+
+/** The gate of a kind of job: it may be paused before its run has begun. */
+export class JobGate {
+  private gate: PauseGate | null = null;
+  private paused = false;
+
+  pause(on: boolean): void {
+    this.paused = on;
+    this.gate?.pause(on);
+  }
+
+  /** Before a run waits for its turn: what is paused from now on is this one. */
+  prepare(): void {
+    this.paused = false;
+    this.gate = null;
+  }
+
+  /** The gate of the run that begins. */
+  begin(signal: AbortSignal): Gate {
+    const gate = new PauseGate(signal);
+    gate.pause(this.paused);
+    this.gate = gate;
+    return gate;
+  }
+}

@@ -43,23 +43,21 @@ import {
   measuredOnWindows,
   progressTo,
 } from './onWindows.ts';
-import { PauseGate } from './pauseGate.ts';
+import { JobGate } from './pauseGate.ts';
 import { Quantisations } from './quantise/quantisations.ts';
-import { QuantiseCalls } from './quantise/quantiseCalls.ts';
 import { readModel } from './readModel.ts';
 import { finishScore } from './scoreResult.ts';
 import { SessionHolder } from './sessionHolder.ts';
 import { type BundledText, StudioModel } from './studioModel.ts';
+import { WidthCalls } from './width/widthCalls.ts';
 
-export class StudioService extends QuantiseCalls implements StudioApi {
+export class StudioService extends WidthCalls implements StudioApi {
   private readonly loader: OrtLoader;
   private readonly bundledText: (which: BundledText) => Promise<string>;
   private current: StudioModel | null = null;
   private opens = 0;
   private windows: { rows: number[][]; device: 'auto' | BrowserDeviceKind } | null = null;
-  /** Of the running search; it may be paused before it has begun. */
-  private gate: PauseGate | null = null;
-  private paused = false;
+  private readonly searching = new JobGate();
   private plans = 0;
   private planJob: AbortController | null = null;
   private choosing: AbortController | null = null;
@@ -241,11 +239,9 @@ export class StudioService extends QuantiseCalls implements StudioApi {
     onEvent: (event: SearchEvent) => void,
   ): Promise<SearchResult> {
     this.planJob?.abort();
-    this.paused = false;
+    this.searching.prepare();
     return this.sessions.run((signal) => {
-      const gate = new PauseGate(signal);
-      gate.pause(this.paused);
-      this.gate = gate;
+      const gate = this.searching.begin(signal);
       return measuredOnWindows(
         this,
         this.model(),
@@ -261,10 +257,8 @@ export class StudioService extends QuantiseCalls implements StudioApi {
   }
 
   async pause(on: boolean): Promise<void> {
-    this.paused = on;
-    this.gate?.pause(on);
-    this.healer.pause(on);
-    this.quantiser.pause(on);
+    const gates = [this.searching, this.healer.gate, this.quantiser.gate, this.tasks.gate];
+    for (const gate of gates) gate.pause(on);
   }
 
   async evaluate(

@@ -89,7 +89,7 @@ export class LoadedVariant implements VariantHandle {
     try {
       const started = performance.now();
       const { removed, steps = [] } = request;
-      const asked = { app: VERSION, steps, format: 'onnx' } as const;
+      const asked = { app: VERSION, steps, format: 'onnx', forRunning: true } as const;
       const manifest = await exportManifest(opened, removed, asked);
       const exported = await openModel(manifestFolder(manifest, opened.folder), manifest.graph);
       const decoder = await Decoder.open(exported, engine, {

@@ -43,13 +43,19 @@ export interface BackwardState {
 /** What a pass would go on from: null before the first block of the backward pass. */
 export type StateOf = () => Promise<BackwardState | null>;
 
+/** Of one weight. */
+export type WeightScores = readonly number[];
+
 export interface DifferentiationHooks extends Pick<PassJob, 'turn'> {
   /** After each block of the forward pass. */
   onForward(block: number): void;
   /** dL/dh before block `cut`, or after the last one; the values are valid until it returns. */
   onGradient?(cut: number, gradient: readonly Float32Array[]): void;
-  /** The scores sum |W dL/dW| of the taps of a block, in their order. */
-  onBlock(block: number, scores: readonly number[], state: StateOf): Promise<void>;
+  /**
+   * The scores sum |W dL/dW| of the taps of a block, in their order: one, or one for each index on
+   * the axis of the tap.
+   */
+  onBlock(block: number, scores: readonly WeightScores[], state: StateOf): Promise<void>;
   /** The pass ends early; what it has is freed after this. */
   onFailure(error: unknown, state: StateOf): Promise<void>;
 }
@@ -115,7 +121,7 @@ class ScoredBlock implements BlockWork {
   private readonly chain: Chain;
   private readonly gradients: GradientPrograms;
   private readonly block: number;
-  private readonly found = new Map<string, number>();
+  private readonly found = new Map<string, WeightScores>();
   private sums: GradientSums | null = null;
   private taps: BlockGradient['taps'] = [];
 
@@ -158,10 +164,10 @@ class ScoredBlock implements BlockWork {
   }
 
   /** In the order of its taps. */
-  scores(): number[] {
+  scores(): WeightScores[] {
     return this.taps.map(({ weight, name }) => {
       const score = this.found.get(weight);
-      if (score === undefined) throw new EspalierError('bug', `There is no score of ${name}.`);
+      if (!score) throw new EspalierError('bug', `There is no score of ${name}.`);
       return score;
     });
   }
@@ -177,8 +183,9 @@ class ScoredBlock implements BlockWork {
     for (const { name, target } of outputs) {
       const tensor = host.get(name);
       if (target.kind !== 'taylor' || !tensor) continue;
-      const score = Number(toFloat32(tensor)[0]);
-      this.found.set(target.weight, (this.found.get(target.weight) ?? 0) + score);
+      const before = this.found.get(target.weight);
+      const scores = Array.from(toFloat32(tensor), (score, k) => score + (before?.[k] ?? 0));
+      this.found.set(target.weight, scores);
     }
   }
 }

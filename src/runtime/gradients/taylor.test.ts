@@ -14,7 +14,7 @@ import { openWasm } from '../device/wasmEngine.ts';
 import { ScoreSession } from '../score/session.ts';
 import { MemoryStore } from '../testing/memoryStore.ts';
 import { allPrograms, weightBytes } from '../weights/stages.ts';
-import { readTaylorBody } from './body.ts';
+import { readScoresBody } from './body.ts';
 import { measureTaylor, type TaylorJob, taylorMemory } from './taylor.ts';
 
 const NAME = 'optimum-llama-fp32';
@@ -156,7 +156,7 @@ test('a body of other windows or of another form is passed over', async () => {
   expect((await taylor(undefined, { store })).found).toEqual(whole.found);
   const shape = { blocks: [], stateSize: 4 };
   for (const body of [null, 1, {}, { chunks: '', loss: 'x' }])
-    expect(readTaylorBody(body, [], shape)).toBeNull();
+    expect(readScoresBody(body, [], shape)).toBeNull();
 });
 
 test('an operator without a gradient is named with its block, before anything runs', async () => {

@@ -2,7 +2,12 @@
 // which order is up to the callers.
 
 import { EspalierError, throwIfCancelled } from '../../errors.ts';
-import type { BoundProgram, ProgramInput, ScorePrograms } from '../../model/programs/program.ts';
+import type {
+  BoundProgram,
+  GatherIndex,
+  ProgramInput,
+  ScorePrograms,
+} from '../../model/programs/program.ts';
 import type { Folder } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
 import type { Compiled, DeviceTensor, Engine, Feed, RunOutputs, Shape } from '../device/engine.ts';
@@ -33,6 +38,8 @@ export interface ProgramStates {
   masks?: ReadonlyMap<string, Feed> | undefined;
   /** (B, S - 1) */
   lossWeights?: Feed | undefined;
+  /** What a packed program gathers by. */
+  gathers?: ReadonlyMap<GatherIndex, Feed> | undefined;
 }
 
 /**
@@ -259,11 +266,19 @@ export class Chain {
     return this.stream(bound, chunk, { residual });
   }
 
-  /** One run of a program that ends in a residual stream, (B, S, C). */
-  async stream(bound: BoundProgram, chunk: Chunk, states: ProgramStates): Promise<DeviceTensor> {
+  /**
+   * One run of a program that ends in a residual stream, (B, S, C).
+   * @param lead other dims in place of (B, S), for states that are not rows of tokens
+   */
+  async stream(
+    bound: BoundProgram,
+    chunk: Chunk,
+    states: ProgramStates,
+    lead: readonly [number, number] = [chunk.rows, chunk.length],
+  ): Promise<DeviceTensor> {
     const output = bound.program.outputs.find((o) => o.target.kind === 'residual');
     if (!output) throw new EspalierError('bug', `${bound.program.id} has no residual output.`);
-    const dims = [chunk.rows, chunk.length, this.programs.stateSize];
+    const dims = [...lead, this.programs.stateSize];
     const keep = new Map([[output.name, { type: output.type, dims }]]);
     const { device } = await this.run(bound, chunk, states, keep);
     const result = device.get(output.name);
@@ -305,6 +320,8 @@ export class Chain {
           return states.masks?.get(input.source.parameter);
         case 'loss-weights':
           return states.lossWeights;
+        case 'gather':
+          return states.gathers?.get(input.source.which);
         case 'side':
           return sides?.get(bound.sides.get(input.name) ?? '');
         default:

@@ -9,13 +9,14 @@ import { madeOf, manifestFolder } from '../../model/export/folder.ts';
 import type { ExportFormat } from '../../model/export/formats.ts';
 import { exportManifest } from '../../model/export/manifest.ts';
 import type { ExportSource } from '../../model/export/request.ts';
-import { healingOf, quantisationOf, type StepChoice } from '../../model/export/steps.ts';
+import { healingOf, quantisationOf, type StepChoice, widthOf } from '../../model/export/steps.ts';
 import { healedStructure } from '../../model/healing/healedStructure.ts';
 import type { Healing } from '../../model/healing/healing.ts';
 import { changesIntegers } from '../../model/healing/storedWeights.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
 import { isOfOther } from '../../model/programs/compare/comparisonHead.ts';
 import type { AccuracyLevels, ProgramOptions } from '../../model/programs/cutter.ts';
+import { gatedPrograms } from '../../model/programs/gated/gatedPrograms.ts';
 import {
   type BoundProgram,
   mapPrograms,
@@ -24,6 +25,7 @@ import {
 } from '../../model/programs/program.ts';
 import { makeScorePrograms } from '../../model/programs/programs.ts';
 import { fitted } from '../../model/programs/widen.ts';
+import { roundedAgain } from '../../model/width/cut.ts';
 import type { Bytes } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
 import { VERSION } from '../../version.ts';
@@ -64,7 +66,10 @@ export async function exportedPrograms(
     options: ProgramOptions,
   ) => BoundProgram,
 ): Promise<ExportedPrograms> {
-  const manifest = await exportManifest(source, removed, { app: VERSION, steps, format });
+  const manifest = await exportManifest(source, removed, {
+    ...{ app: VERSION, steps, format },
+    forRunning: true,
+  });
   const opened = await openModel(manifestFolder(manifest, source.folder), manifest.graph);
   const options = { device: engine.kind, accuracyLevels };
   const programs = makeScorePrograms(opened, options);
@@ -176,7 +181,8 @@ export async function measureForms(
 
 /**
  * NLL of each predicted token of one window that the exported model must reproduce: by the score
- * programs, with the weights of the plan's healing where it has one. Where matrices of few bits
+ * programs, with the weights of the plan's healing where it has one, and gates in front of what a
+ * width plan takes out. Where matrices of few bits
  * become float ones, or float ones few bits, or healed values are rounded to what tensor files
  * hold, programs are cut out of the graph that has those.
  * @throws EspalierError as `ScoreSession.nllPerToken` and `exportedPrograms`
@@ -190,13 +196,26 @@ export function expectedNll(
   onBlock?: (done: number, total: number) => void,
 ): Promise<Float32Array> {
   const plan = { source: opened, removed, steps, format };
+  const width = widthOf(steps);
+  const again = width !== null && roundedAgain(opened.structure, width) > 0;
   // Tensor files hold what is healed in their own types.
-  if (quantisationOf(steps) || (format !== 'onnx' && healingOf(steps)))
+  if (again || quantisationOf(steps) || (format !== 'onnx' && healingOf(steps)))
     return withExported(session, plan, writtenLevels(steps, session.engine.kind), (exported) =>
       exported.nllPerToken([], window, signal, onBlock),
     );
   const choice = healingOf(steps);
   const { structure } = opened;
+  if (width)
+    return session.alone(async ({ engine, budget }) => {
+      const whole = makeScorePrograms(opened, { device: engine.kind });
+      const programs = fitted(gatedPrograms(whole, structure, width), engine.float16);
+      const narrow = ScoreSession.open(opened, engine, { budgetBytes: budget, programs });
+      try {
+        return await narrow.nllPerToken([], window, signal, onBlock);
+      } finally {
+        await narrow.dispose();
+      }
+    });
   if (choice?.quantised !== 'float' || !changesIntegers(structure, choice.healing.changes))
     return session.nllPerToken(removed, window, signal, onBlock, choice?.healing);
   return session.alone(async ({ engine, budget }) => {

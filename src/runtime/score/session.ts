@@ -333,6 +333,11 @@ export class ScoreSession {
     });
   }
 
+  /** Weights are streamed although they may fit. */
+  get streamed(): boolean {
+    return this.context.forceStreaming;
+  }
+
   /** What `alone` gives: all that work of its own needs to run the model. */
   get model(): SessionModel {
     const { programs, folder, engine, budget } = this;
@@ -380,7 +385,8 @@ export class ScoreSession {
     this.healed.clear();
   }
 
-  private checkRemoved(removed: readonly Unit[]): Unit[] {
+  /** The units of a plan in order. @throws EspalierError `bad-input` for those that must stay */
+  checkRemoved(removed: readonly Unit[]): Unit[] {
     const units = sortUnits(removed);
     const blocks = removableBlocks(this.unremovable, this.programs, this.borrowers);
     const wrong = unitsObstacle(blocks, units);

@@ -3,7 +3,7 @@
 
 import { isCancelled, toReport } from '../../errors.ts';
 import { exportedModel } from '../../model/export/apply.ts';
-import { healingOf, quantisationOf, type StepChoice } from '../../model/export/steps.ts';
+import { healingOf, quantisationOf, type StepChoice, widthOf } from '../../model/export/steps.ts';
 import { healedGraph } from '../../model/healing/healedGraph.ts';
 import { blockOfValues } from '../../model/healing/healedStructure.ts';
 import { changesByWeight } from '../../model/healing/storedWeights.ts';
@@ -35,7 +35,7 @@ const ZEROS: ReadonlyMap<number, Uint8Array> = new Map([
  * The source with every term that the plan removes multiplied by zero, and factors on the stream
  * within removed blocks raised to zero; null where its residual stream cannot be followed, or where
  * it is a merged decoder. Weights are those of a healing among the steps, in the few bits of a
- * quantisation.
+ * quantisation. Null for a width plan: its likelihood is expected of programs that silence it.
  */
 export function silencedSource(
   source: OpenedModel,
@@ -43,7 +43,7 @@ export function silencedSource(
   steps: readonly StepChoice[] = [],
 ): OpenedModel | null {
   const { structure, whole } = source;
-  if (whole.merged) return null;
+  if (whole.merged || widthOf(steps)) return null;
   const graph = quantisationOf(steps)
     ? quantised(source, steps)
     : healed(whole.model.graph, structure, steps);

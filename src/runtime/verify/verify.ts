@@ -6,8 +6,9 @@ import type { Verification, VerifyCheck } from '../../contract/verify.ts';
 import { EspalierError, isCancelled, toReport } from '../../errors.ts';
 import { defaultBudget } from '../../memoryBudget.ts';
 import type { ExportedFile } from '../../model/export/manifest.ts';
-import type { StepChoice } from '../../model/export/steps.ts';
+import { quantisationOf, type StepChoice, widthOf } from '../../model/export/steps.ts';
 import { type OpenedModel, openModel } from '../../model/open/open.ts';
+import { roundedAgain } from '../../model/width/cut.ts';
 import type { Folder } from '../../onnx/source.ts';
 import type { Unit } from '../../units.ts';
 import { GraphRunner } from '../decode/likelihood.ts';
@@ -22,6 +23,7 @@ import {
   compareWithSource,
   plannedFiles,
 } from './files.ts';
+import { narrowedSource } from './narrowed.ts';
 import { failed, type Outcome, passed } from './outcome.ts';
 import {
   compareDecoding,
@@ -312,6 +314,12 @@ async function silencedOf(
   { opened, removed }: NonNullable<Expectation['source']>,
   steps: readonly StepChoice[] = [],
 ): Promise<OpenedModel | null> {
+  const width = widthOf(steps);
+  if (width) {
+    // Few bits of what is narrower are other bits.
+    const rounded = quantisationOf(steps) || roundedAgain(opened.structure, width) > 0;
+    return rounded ? null : narrowedSource(opened, width);
+  }
   if (!exported.tensorSource) return silencedSource(opened, removed, steps);
   return silencedSource(await withStoredChanges(opened, steps), removed);
 }

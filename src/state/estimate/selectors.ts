@@ -5,7 +5,7 @@
 import type { MeasuredSource } from '../../analysis/criteriaTable.ts';
 import { inBrowser } from '../../contract/device.ts';
 import type { MemoryEstimate, ScoreSettings } from '../../contract/score.ts';
-import { blocksLeft } from '../../units.ts';
+import { blocksLeft, type Unit } from '../../units.ts';
 import { gradientsOf } from '../criteria/gradients.ts';
 import { missingSources } from '../criteria/missing.ts';
 import { SOURCES } from '../criteria/sources.ts';
@@ -15,6 +15,7 @@ import { modelOf, numBlocksOf } from '../open/selectors.ts';
 import { searchParameters } from '../search/selectors.ts';
 import { missingRuns } from '../stability/selectors.ts';
 import type { StudioState } from '../state.ts';
+import { tasksEstimate, tasksRequest } from '../tasks/selectors.ts';
 import { tokensOfText } from './texts.ts';
 import { type Seconds, secondsOf, type Times, timesOf, tokensOf } from './times.ts';
 import {
@@ -24,6 +25,7 @@ import {
   planWork,
   searchWork,
   sublayersWork,
+  tasksWork,
   type Work,
   wholePlanWork,
 } from './work.ts';
@@ -178,6 +180,17 @@ export const evaluationSeconds = steady((state) => {
   const times = timesOf(state, request.device, segment);
   const work = (tokens: number) => evaluationWork(numBlocksOf(state), removed, tokensIn(tokens));
   return secondsOf(times, work(known.high), work(known.low));
+});
+
+/** The tasks of the form; states that variants share before their first removed unit cost less. */
+export const tasksSeconds = steady((state) => {
+  const [request, estimate] = [tasksRequest(state), tasksEstimate(state)];
+  if (!request || !estimate) return null;
+  const { tokens, sequences } = estimate;
+  const length = Math.max(2, Math.round(tokens.unshared / Math.max(1, sequences)));
+  const variants = request.variants.map(({ removed }) => removed);
+  const work = (of: readonly (readonly Unit[])[]) => tasksWork(numBlocksOf(state), of, tokens);
+  return secondsOf(timesOf(state, request.device, length), work(variants), work([variants[0]!]));
 });
 
 /** Disks read between these many bytes a second, where nothing was read yet. */

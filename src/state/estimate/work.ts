@@ -54,6 +54,22 @@ export function evaluationWork(n: number, removed: readonly Unit[], tokens: numb
   return sumOf([original, { blocks, heads: tokens }]);
 }
 
+/**
+ * Variants that answer tasks: tokens through the blocks, and those that are predicted through the
+ * head.
+ */
+export const tasksWork = (
+  n: number,
+  variants: readonly (readonly Unit[])[],
+  tokens: { run: number; predicted: number },
+): Work =>
+  sumOf(
+    variants.map((removed) => ({
+      blocks: blocksLeft(n, removed) * tokens.run,
+      heads: tokens.predicted,
+    })),
+  );
+
 /** One pass of the original, without the head. */
 export const passWork = (n: number, tokens: number): Work => ({ blocks: n * tokens, heads: 0 });
 

@@ -10,20 +10,26 @@ import { blocksLeft, sublayerUnits, type Unit } from '../../units.ts';
  * ONNX "austen-12-of-16-onnx-q4": a name for the folder.
  */
 export function suggestName(
-  { name, graph, layout, numBlocks }: ModelSummary,
+  summary: ModelSummary,
   removed: readonly Unit[],
   dtype: ExportDtype | null = null,
   healed = false,
   converted = false,
 ): string {
-  // Of several GGUF files in a folder each has a name of its own.
-  const own = layout === 'gguf' ? (nameOfFiles([graph]) ?? name) : withoutExtension(name);
-  const base = own.replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[-.]+|[-.]+$/g, '') || 'model';
+  const { numBlocks } = summary;
   const sublayers = sublayerUnits(removed).length;
   const less = sublayers > 0 ? `-less-${sublayers}-sublayer${sublayers === 1 ? '' : 's'}` : '';
   const written = dtype === null ? '' : `-${dtype}`;
   // Beside the checkpoint that it was made of.
   const onnx = converted ? '-onnx' : '';
   const how = healed ? '-healed' : '';
-  return `${base}-${blocksLeft(numBlocks, removed)}-of-${numBlocks}${less}${how}${onnx}${written}`;
+  const left = `${blocksLeft(numBlocks, removed)}-of-${numBlocks}`;
+  return `${folderBase(summary)}-${left}${less}${how}${onnx}${written}`;
+}
+
+/** The name of the model without what folders should not be called. */
+export function folderBase({ name, graph, layout }: ModelSummary): string {
+  // Of several GGUF files in a folder each has a name of its own.
+  const own = layout === 'gguf' ? (nameOfFiles([graph]) ?? name) : withoutExtension(name);
+  return own.replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[-.]+|[-.]+$/g, '') || 'model';
 }

@@ -6,7 +6,10 @@ import type { Identity } from '../../model/export/identity.ts';
 import { readProvenance } from '../../model/export/provenance.ts';
 import { dtypeOf, type ExportDtype, type StepRecord } from '../../model/export/steps.ts';
 import type { QuantisationNote } from '../../model/quantise/quantisationRecord.ts';
+import type { WidthMethod } from '../../model/width/types.ts';
 import type { Unit } from '../../units.ts';
+import type { ScoredTasks } from '../tasks/forms.ts';
+import { scoredOf } from '../tasks/recorded.ts';
 
 /** What the page shows and restores of an espalier.json. */
 export interface Restored {
@@ -22,18 +25,22 @@ export interface Restored {
   healing: { id: string; methods: HealMethod[] } | null;
   /** How its matrices became few bits; null where they did not. */
   quantisation: QuantisationNote | null;
+  /** By which method, and at which ratio, its blocks are narrower; null where they are not. */
+  width: { method: WidthMethod; ratio: number } | null;
   /** The precision it was written in; null for the source's. */
   dtype: ExportDtype | null;
   score: ScoreResult | null;
   /** Perplexity of the plan on the windows of the score. */
   plan: { removed: readonly Unit[]; nll: number } | null;
+  /** Runs over zero-shot tasks, newest first, without the answers to single rows. */
+  tasks: readonly ScoredTasks[];
   /** Version of Espalier that wrote it. */
   app: string;
 }
 
 /** @throws EspalierError `bad-input` that names the first field which is not as expected. */
 export function readRestored(text: string): Restored {
-  const { app, source, removed, steps = [], score, plan } = readProvenance(text);
+  const { app, source, removed, steps = [], score, plan, study } = readProvenance(text);
   return {
     app,
     sourceName: source.name,
@@ -43,9 +50,11 @@ export function readRestored(text: string): Restored {
     removed,
     healing: healingNoteOf(steps),
     quantisation: steps.find((one) => one.step === 'quantise')?.quantisation ?? null,
+    width: steps.find((one) => one.step === 'width')?.width ?? null,
     dtype: dtypeOf(steps),
     score,
     plan,
+    tasks: (study?.tasks ?? []).map(scoredOf),
   };
 }
 

@@ -6,9 +6,11 @@ import { EspalierError } from '../../errors.ts';
 import { difference, type Identity } from '../../model/export/identity.ts';
 import { isQuantisedDtype } from '../../model/export/steps.ts';
 import { blocksLeft } from '../../units.ts';
+import { WIDTH_SAID } from '../../words/comparison/width.ts';
 import { madeFromNow } from '../../words/dialogs/kept.ts';
 import { HEALING_SAID } from '../../words/healing.ts';
 import { QUANTISING_SAID } from '../../words/quantising.ts';
+import { TASKS_RESTORED } from '../../words/variants.ts';
 import type { Context } from '../context.ts';
 import { healingOf } from '../heal/state.ts';
 import { engineObstacle } from '../jobs.ts';
@@ -18,6 +20,7 @@ import type { PlanActions } from '../plan/actions.ts';
 import type { QuantiseShelfActions } from '../quantise/shelfActions.ts';
 import type { ScoreActions } from '../score/actions.ts';
 import { nameOfText } from '../score/text.ts';
+import { withRestored } from '../tasks/record.ts';
 import type { ExportActions } from './actions.ts';
 import { type Restored, readRestored } from './provenance.ts';
 
@@ -135,12 +138,15 @@ export function makeRestoreActions(
           !isQuantisedDtype(dtype) ||
           others.restoreQuantisation(quantisation, dtype);
         await others.setDtype(dtype);
+        if (restored.tasks.length > 0) patch('tasks', withRestored(get().tasks, restored.tasks));
         const what = restored.score
           ? 'Plan and curve were restored.'
-          : 'The plan was restored. The file has no scores.';
+          : 'The plan was restored. The file has no scores of blocks.';
         const notes = [
           healing && !isKept ? HEALING_SAID.notInFile : '',
           isWhole ? '' : QUANTISING_SAID.notInFile,
+          restored.width ? WIDTH_SAID.notRestored : '',
+          restored.tasks.length > 0 ? TASKS_RESTORED : '',
         ];
         context.toast([what, ...notes].filter(Boolean).join(' '));
       } catch (error) {

@@ -13,6 +13,7 @@ import { searchRecord } from '../search/selectors.ts';
 import type { StudyRunResult, TaylorRunResult } from '../stability/state.ts';
 import type { StudioState } from '../state.ts';
 import { currentSublayers } from '../sublayers/selectors.ts';
+import { tasksRecords } from '../tasks/record.ts';
 
 /**
  * Blocks without a score (they cannot be removed, or no window begins there) are no units of the
@@ -103,12 +104,13 @@ function ofRun({ blocks, order, settings }: StudyRunResult['result']): Criterion
 
 /** Undefined when there is nothing beside the curve. */
 export function studyRecord(state: StudioState): StudyRecord | undefined {
+  const tasks = tasksRecords(state);
   const record: StudyRecord = {
     criteria: criteriaRecords(state),
     search: searchRecord(state),
     evaluations: evaluationRecords(state),
+    ...(tasks.length > 0 ? { tasks } : {}),
   };
-  const isEmpty =
-    record.criteria.length === 0 && record.search.length === 0 && record.evaluations.length === 0;
+  const isEmpty = Object.values(record).every((part) => part.length === 0);
   return isEmpty ? undefined : record;
 }

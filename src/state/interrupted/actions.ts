@@ -15,6 +15,7 @@ import type { StabilityActions } from '../stability/actions.ts';
 import { plannedRuns } from '../stability/selectors.ts';
 import { JOBS, type StudioState } from '../state.ts';
 import type { SublayerActions } from '../sublayers/actions.ts';
+import type { TaskActions } from '../tasks/actions.ts';
 
 export interface ResumeActions {
   /**
@@ -27,6 +28,7 @@ export interface ResumeActions {
 
 type Others = Pick<HealActions, 'resumeHealing'> &
   Pick<QuantiseActions, 'resumeQuantise'> &
+  Pick<TaskActions, 'resumeTasks'> &
   Pick<ScoreActions, 'setSettings' | 'score'> &
   Pick<SublayerActions, 'scoreSublayers'> &
   Pick<SearchActions, 'search'> &
@@ -91,6 +93,7 @@ export function makeResumeActions(context: Context, actions: Others): ResumeActi
       if (!get().model.current || engineJob(get())) return;
       if (work.job === 'heal') return actions.resumeHealing(work);
       if (work.job === 'quantise') return actions.resumeQuantise(work);
+      if (work.job === 'tasks') return actions.resumeTasks(work);
       const asked: ScoreSettings = { budgetBytes: undefined, ...work.settings };
       actions.setSettings(asked);
       await resumers[work.job](asked, work.search);

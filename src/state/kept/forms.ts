@@ -18,8 +18,11 @@ import type {
 } from '../../contract/score.ts';
 import type { SearchStep } from '../../contract/search.ts';
 import type {
+  ComparedPoint,
+  ComparedSide,
   Gain,
   MeasureResult,
+  SpeedComparison,
   SpeedSettings,
   SweepPoint,
   SweepResult,
@@ -265,4 +268,27 @@ export const sweepResult = shape<SweepResult>({
   settings: speedSettings,
   device: orNull(device),
   notes: texts,
+});
+
+export const speedComparison = shape<SpeedComparison>({
+  sides: listOf(
+    shape<ComparedSide>({
+      id: text,
+      points: listOf(
+        shape<ComparedPoint>({
+          batch: number,
+          latency: stat,
+          throughput: stat,
+          rates: listOf(number),
+          gain: orNull(gain),
+        }),
+      ),
+      fileBytes: orNull(number),
+    }),
+  ),
+  arranged: oneOf('all', 'pairs', 'alone'),
+  settings: speedSettings,
+  device: orNull(device),
+  notes: texts,
+  seconds: number,
 });

@@ -1,5 +1,5 @@
-// Takes what people drop on the page: a model folder, a text, a list of token ids, a table of
-// another tool, an espalier.json. Whatever it is, the page answers.
+// Takes what people drop on the page: a model folder, a text, a list of token ids, rows of tasks, a
+// table of another tool, an espalier.json. Whatever it is, the page answers.
 
 import type { PickedFolder } from '../../files/pickedFolder.ts';
 import * as words from '../../words/open.ts';
@@ -10,9 +10,10 @@ import { fileText } from '../fileText.ts';
 import type { HealActions } from '../heal/actions.ts';
 import type { InteropActions } from '../interop/actions.ts';
 import type { ScoreActions } from '../score/actions.ts';
+import type { TaskActions } from '../tasks/actions.ts';
 import type { ViewActions } from '../view/actions.ts';
 import type { ModelActions } from './actions.ts';
-import { type Dropped, sortDropped, sortJson } from './dropped.ts';
+import { type Dropped, sortDropped, sortJson, sortLines } from './dropped.ts';
 
 export interface DropActions {
   /** Call within the drop event. */
@@ -29,6 +30,7 @@ type Others = Pick<ModelActions, 'openSource'> &
   Pick<ScoreActions, 'setText'> &
   Pick<EvaluateActions, 'setEvaluationText'> &
   Pick<HealActions, 'setHealText'> &
+  Pick<TaskActions, 'loadTasks'> &
   Pick<InteropActions, 'takeTable'> &
   Pick<ViewActions, 'openWorkspace'> &
   RestoreActions;
@@ -51,11 +53,16 @@ export function makeDropActions(context: Context, others: Others): DropActions {
     else context.toast(words.instructionsWait(name));
   }
 
+  const rowsOf = (file: File) =>
+    others.loadTasks({ name: file.name, files: [{ path: file.name, file }] });
+
   /** @param forScoring instructions are refused by name where token ids are asked for */
-  async function takeJson(name: string, text: string, forScoring = false): Promise<void> {
+  async function takeJson(file: File, text: string, forScoring = false): Promise<void> {
+    const { name } = file;
     const kind = sortJson(name, text);
     if (kind === 'provenance') await others.restore(text);
     else if (kind === 'instructions' && !forScoring) healOn(name, text);
+    else if (kind === 'tasks' && !forScoring) await rowsOf(file);
     else others.setText(name, text);
   }
 
@@ -67,12 +74,14 @@ export function makeDropActions(context: Context, others: Others): DropActions {
       await others.openSource({ kind: 'files', ...folder });
       return;
     }
+    if (dropped.kind === 'tasks') return others.loadTasks(dropped.folder);
     const { kind, file } = dropped;
     const text = await fileText(file);
     if (kind === 'text') ask(file.name, text);
     else if (kind === 'table') others.takeTable(file.name, text);
-    else if (kind === 'instructions') healOn(file.name, text);
-    else await takeJson(file.name, text);
+    else if (kind === 'json') await takeJson(file, text);
+    else if (sortLines(text) === 'tasks') await rowsOf(file);
+    else healOn(file.name, text);
   }
 
   /** Whatever cannot be used is answered with what it is and what to do. */
@@ -96,7 +105,7 @@ export function makeDropActions(context: Context, others: Others): DropActions {
       if (text === null) return;
       if (/\.csv$/i.test(file.name)) others.takeTable(file.name, text);
       else if (!/\.json$/i.test(file.name)) others.setText(file.name, text);
-      else await takeJson(file.name, text, true).catch((error) => context.fail('score', error));
+      else await takeJson(file, text, true).catch((error) => context.fail('score', error));
     },
     answerDropped(purpose) {
       const { dropped } = get().view;

@@ -1,5 +1,5 @@
-// What was dropped: a model, a text, a table, JSON, or nothing that can be used, and why. Pure: it
-// looks at names, sizes and texts, and changes nothing.
+// What was dropped: a model, a text, a table, JSON, rows of tasks, or nothing that can be used, and
+// why. Pure: it looks at names, sizes and texts, and changes nothing.
 
 import { EspalierError } from '../../errors.ts';
 import type { PickedFolder } from '../../files/pickedFolder.ts';
@@ -8,22 +8,28 @@ import { jsonFault } from '../../jsonFault.ts';
 import { PROVENANCE_FILE } from '../../model/export/provenance.ts';
 import { isTensorChoice } from '../../model/graphs/tensorChoices.ts';
 import { isFileOfModel, noGraph } from '../../model/open/noGraph.ts';
+import { formOf } from '../../tasks/data/forms.ts';
 import * as words from '../../words/open.ts';
 
 export type Dropped =
   | { kind: 'text' | 'table' | 'json' | 'instructions'; file: File }
+  /** Files that may hold rows of tasks. */
+  | { kind: 'tasks'; folder: PickedFolder }
   /** `note` says what of the drop is not opened, or ''. */
   | { kind: 'model'; folder: PickedFolder; note: string };
 
 /** Far above any calibration text; the page holds a text several times. */
 const MAX_TEXT_BYTES = 256 * 2 ** 20;
 
-const SMALL: readonly [RegExp, Exclude<Dropped['kind'], 'model'>][] = [
+const SMALL: readonly [RegExp, Exclude<Dropped['kind'], 'model' | 'tasks'>][] = [
   [/\.(txt|md|text)$/i, 'text'],
   [/\.csv$/i, 'table'],
   [/\.json$/i, 'json'],
   [/\.jsonl$/i, 'instructions'],
 ];
+
+/** What rows of tasks are published in, and the labels beside some. */
+const TASK_FILE = /\.(jsonl|parquet|lst)$/i;
 
 const refuse = ({ message, hint }: words.Refusal) => new EspalierError('bad-input', message, hint);
 
@@ -74,6 +80,9 @@ export function sortDropped(all: PickedFolder): Dropped {
     return { kind: 'model', folder: model, note };
   }
   if (hasModel(folder)) return { kind: 'model', folder, note: '' };
+  const paths = folder.files.map(({ path }) => path);
+  if (paths.some((path) => TASK_FILE.test(path)) && !paths.some(isFileOfModel))
+    return { kind: 'tasks', folder: all };
   throw noGraph({
     name: folder.name,
     files: folder.files.map(({ path, file }) => ({ path, size: file.size })),
@@ -81,12 +90,34 @@ export function sortDropped(all: PickedFolder): Dropped {
   });
 }
 
+/** Whether the fields of a row are those of a task. */
+function isTaskRow(value: unknown): boolean {
+  if (!isJsonObject(value)) return false;
+  const inner = Object.entries(value).flatMap(([name, one]) =>
+    isJsonObject(one) ? Object.keys(one).map((key) => `${name}.${key}`) : [],
+  );
+  return formOf(new Set([...Object.keys(value), ...inner])) !== null;
+}
+
+/** What a JSONL file holds, by its first row. */
+export function sortLines(text: string): 'tasks' | 'instructions' {
+  try {
+    const [line = ''] = /\S.*/.exec(text) ?? [];
+    return isTaskRow(JSON.parse(line)) ? 'tasks' : 'instructions';
+  } catch {
+    return 'instructions';
+  }
+}
+
 /**
  * What a dropped JSON file is: an espalier.json by its name or its format, instructions to heal on,
- * or windows of token ids.
+ * rows of a task, or windows of token ids.
  * @throws EspalierError for a file of a model, for text that is not JSON, and for any other JSON
  */
-export function sortJson(name: string, text: string): 'provenance' | 'instructions' | 'windows' {
+export function sortJson(
+  name: string,
+  text: string,
+): 'provenance' | 'instructions' | 'tasks' | 'windows' {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -96,7 +127,8 @@ export function sortJson(name: string, text: string): 'provenance' | 'instructio
   if (name === PROVENANCE_FILE) return 'provenance';
   const fields = (typeof value === 'object' && value) || {};
   if ('format' in fields && fields.format === 'espalier-export') return 'provenance';
-  if (Array.isArray(value) && isJsonObject(value[0])) return 'instructions';
+  if (Array.isArray(value) && isJsonObject(value[0]))
+    return isTaskRow(value[0]) ? 'tasks' : 'instructions';
   if (Array.isArray(value) || 'windows' in fields) return 'windows';
   throw isFileOfModel(name)
     ? noGraph({ name, files: [{ path: name, size: text.length }] })

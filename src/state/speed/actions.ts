@@ -9,6 +9,7 @@ import { activeQuantisation } from '../effect/steps.ts';
 import type { GoalActions } from '../goal/actions.ts';
 import { engineJob } from '../jobs.ts';
 import { JOBS, type StudioState } from '../state.ts';
+import type { WidthActions } from '../width/actions.ts';
 import { autoGivesWay, autoKey } from './auto.ts';
 import type { SpeedContext } from './job.ts';
 import { meterUse } from './metering.ts';
@@ -36,7 +37,7 @@ export interface SpeedActions {
 
 export function makeSpeedActions(
   context: SpeedContext,
-  others: Pick<GoalActions, 'stopGoalSearch'>,
+  others: Pick<GoalActions, 'stopGoalSearch'> & Pick<WidthActions, 'stopWidth'>,
 ): SpeedActions {
   const { meter, get, patch, store, speedJob } = context;
   const sweepJob = makeSweepJob(context);
@@ -64,6 +65,7 @@ export function makeSpeedActions(
     const use = meterUse(get());
     if (use === 'auto' || use === 'measure') speedJob.cancel();
     else if (use === 'sweep') sweepJob.cancel();
+    else if (use === 'width') others.stopWidth();
   }
 
   /**

@@ -3,11 +3,12 @@
 import type { StudioState } from '../state.ts';
 
 /** `auto` gives way to everything else; the others were asked for. */
-export type MeterUse = 'auto' | 'measure' | 'sweep' | 'goal';
+export type MeterUse = 'auto' | 'measure' | 'sweep' | 'goal' | 'width';
 
 /** The speed job that runs now, or null. Generating knows of itself. */
-export function meterUse({ speed, goal }: StudioState): MeterUse | null {
+export function meterUse({ speed, goal, width }: StudioState): MeterUse | null {
   if (goal.running) return 'goal';
+  if (width.running?.stage === 'speed') return 'width';
   if (speed.sweep.running) return 'sweep';
   if (!speed.running) return null;
   return speed.running.auto ? 'auto' : 'measure';

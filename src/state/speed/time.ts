@@ -66,15 +66,24 @@ export const sweepTime = derive(
   (model, removed, pace, swept): TimeNeeded | null => {
     if (!model) return null;
     if (swept) return { seconds: sweptSeconds(swept), isOfOther: false, isMost: false };
-    if (!pace) return null;
-    const rows = SWEEP_BATCHES.reduce((sum, batch) => sum + batch, 0);
-    const seconds = bytesOf(model, removed).reduce(
-      (sum, bytes) => sum + secondsOf(pace, bytes, PROTOCOLS.quick, rows),
-      0,
-    );
-    return { seconds, isOfOther: pace.model !== nameOf(model), isMost: true };
+    return timeOfSweeps(model, bytesOf(model, removed), pace);
   },
 );
+
+/** A sweep of variants of so many bytes. */
+export function timeOfSweeps(
+  model: OpenModel,
+  sizes: readonly number[],
+  pace: Pace | undefined,
+): TimeNeeded | null {
+  if (!pace) return null;
+  const rows = SWEEP_BATCHES.reduce((sum, batch) => sum + batch, 0);
+  const seconds = sizes.reduce(
+    (sum, bytes) => sum + secondsOf(pace, bytes, PROTOCOLS.quick, rows),
+    0,
+  );
+  return { seconds, isOfOther: pace.model !== nameOf(model), isMost: true };
+}
 
 /** What the runs of the last sweep took. */
 function sweptSeconds({ result: { original, pruned, settings } }: Swept): number {

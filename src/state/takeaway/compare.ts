@@ -1,6 +1,7 @@
 // Criteria, paths of removal and the calibration study as tables. Pure.
 
 import { labelOf } from '../../analysis/criterion.ts';
+import { finite } from '../../csv.ts';
 import { formatUnits } from '../../units.ts';
 import { columnHeads as heads, studyWords } from '../../words/takeaway/files.ts';
 import { criteriaView, spanOf } from '../criteria/selectors.ts';
@@ -14,7 +15,7 @@ import { stabilityView } from '../stability/selectors.ts';
 import type { StudioState } from '../state.ts';
 import { isRemoved } from '../sublayers/selectors.ts';
 import { type Maker, type Measured, windowSettings } from './maker.ts';
-import { type Column, finite, pplOf, type Table } from './table.ts';
+import { type Column, pplOf, type Table } from './table.ts';
 
 /** Settings of the curve, which criteria and one-shot paths share its windows with. */
 function onCurve(state: StudioState, more: Readonly<Record<string, unknown>>): Measured {

@@ -1,11 +1,12 @@
 // What leaves the page as a file: its name, and JSON with the model, the settings and the device.
 
+import { csvOf } from '../../csv.ts';
 import type { ModelSummary } from '../../model/open/summary.ts';
 import { VERSION } from '../../version.ts';
 import { activeHealing } from '../heal/selectors.ts';
 import type { StudioState } from '../state.ts';
 import type { Maker } from './maker.ts';
-import { csvOf, objectsOf } from './table.ts';
+import { objectsOf } from './table.ts';
 import type { Takeaway } from './takeaways.ts';
 
 /** Of JSON files of this form; docs/formats.md describes it. */

@@ -8,6 +8,8 @@ import { matrices, quantisation } from './quantising.ts';
 import { architecture, importance, sublayers } from './scores.ts';
 import { speed, sweep, variants } from './speed.ts';
 import type { TakeawayId } from './takeaways.ts';
+import { answers, tasks } from './tasks.ts';
+import { width, widthSpeeds } from './width.ts';
 
 export const MAKERS: Readonly<Record<TakeawayId, Maker>> = {
   importance,
@@ -21,8 +23,12 @@ export const MAKERS: Readonly<Record<TakeawayId, Maker>> = {
   quantisation,
   matrices,
   evaluation,
+  tasks,
+  answers,
   texts,
   speed,
   sweep,
+  width,
+  'width-speeds': widthSpeeds,
   variants,
 };

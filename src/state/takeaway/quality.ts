@@ -1,6 +1,7 @@
 // Evaluations and generated texts as tables. Pure.
 
 import type { EvaluatedSide } from '../../contract/evaluate.ts';
+import type { Cell } from '../../csv.ts';
 import { formatUnits } from '../../units.ts';
 import { columnHeads as heads } from '../../words/takeaway/files.ts';
 import { deviceName } from '../device/selectors.ts';
@@ -9,7 +10,7 @@ import { divergence } from '../generate/selectors.ts';
 import { healingWords } from '../heal/selectors.ts';
 import type { StudioState } from '../state.ts';
 import type { Maker } from './maker.ts';
-import { type Cell, type Column, pplOf, type Table } from './table.ts';
+import { type Column, pplOf, type Table } from './table.ts';
 
 const sideColumns = (name: string, head: string): Column[] => [
   { name: `${name}_nll_nats`, head, kind: 'nll' },

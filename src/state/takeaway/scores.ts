@@ -1,5 +1,6 @@
 // The importance of blocks and sublayers, and the make-up of the model, as tables. Pure.
 
+import { finite } from '../../csv.ts';
 import type { ModelSummary } from '../../model/open/summary.ts';
 import { blockOf, sublayerOf, sublayerUnit } from '../../units.ts';
 import { columnHeads as heads } from '../../words/takeaway/files.ts';
@@ -7,7 +8,7 @@ import { curveView, measuredOn } from '../score/selectors.ts';
 import type { StudioState } from '../state.ts';
 import { currentSublayers, isRemoved, sublayersData } from '../sublayers/selectors.ts';
 import { type Maker, type Measured, windowSettings } from './maker.ts';
-import { type Column, finite, pplOf, type Table } from './table.ts';
+import { type Column, pplOf, type Table } from './table.ts';
 
 const SCORED: readonly Column[] = [
   { name: 'nll_nats', head: heads.ppl, kind: 'nll' },

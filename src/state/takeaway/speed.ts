@@ -1,6 +1,7 @@
 // Speeds, batch sweeps and variants as tables. Pure.
 
 import type { MeasureResult, SweepPoint, VariantMeasure } from '../../contract/speed.ts';
+import type { Cell } from '../../csv.ts';
 import { formatUnits } from '../../units.ts';
 import { VERSION } from '../../version.ts';
 import { columnHeads as heads } from '../../words/takeaway/files.ts';
@@ -12,12 +13,13 @@ import { sides } from '../speed/prediction.ts';
 import { protocolWords } from '../speed/settings.ts';
 import type { Measured as MeasuredSpeed } from '../speed/state.ts';
 import type { StudioState } from '../state.ts';
+import { rowsOfMeans } from '../tasks/means.ts';
 import { variantsCsv, variantsJson } from '../variants/file.ts';
 import { tableRows } from '../variants/folderRows.ts';
 import { healingOfKey, quantisedOfKey } from '../variants/names.ts';
 import type { VariantRow } from '../variants/variants.ts';
 import type { Maker } from './maker.ts';
-import { type Cell, pplOf, type Table } from './table.ts';
+import { pplOf, type Table } from './table.ts';
 
 const SPEED_COLUMNS: Table['columns'] = [
   { name: 'model', head: heads.model, kind: 'text' },
@@ -166,7 +168,7 @@ export const sweep: Maker = {
 };
 
 const known = (state: StudioState): VariantRow[] =>
-  tableRows(state).filter((row) => row.nll !== null || row.measure !== null);
+  tableRows(state).filter((row) => row.nll !== null || row.measure !== null || row.tasks !== null);
 
 function variantsTable(state: StudioState): Table {
   // Beside an original without numbers, a value that is not finite is none.
@@ -182,6 +184,7 @@ function variantsTable(state: StudioState): Table {
       { name: 'gain_low', head: heads.low, kind: 'gain' },
       { name: 'gain_high', head: heads.high, kind: 'gain' },
       { name: 'rebased_tok_per_s', head: heads.rebased, kind: 'rate' },
+      { name: 'tasks_mean', head: heads.tasksMean, kind: 'share' },
       { name: 'file_bytes', head: heads.size, kind: 'bytes' },
       { name: 'protocol', head: heads.protocol, kind: 'text' },
       { name: 'healing', head: heads.healing, kind: 'text' },
@@ -198,6 +201,7 @@ function variantsTable(state: StudioState): Table {
       row.ci95?.[0] ?? null,
       row.ci95?.[1] ?? null,
       row.rebased?.throughput ?? null,
+      row.tasks?.mean ?? null,
       row.fileBytes,
       row.protocol,
       healingWords(state, healingOfKey(row.key)),
@@ -222,7 +226,8 @@ export const variants: Maker = {
   },
 };
 
-const contextOf = ({ score }: StudioState, when: Date) => ({
-  score: score.curve?.result ?? null,
+const contextOf = (state: StudioState, when: Date) => ({
+  score: state.score.curve?.result ?? null,
+  tasks: rowsOfMeans(state) ?? undefined,
   date: when.toISOString(),
 });

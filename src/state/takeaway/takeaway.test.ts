@@ -1,12 +1,13 @@
 // Tables that leave the page, made of a store on stand-ins: numbers, quoting, fields of JSON.
 
 import { expect, it } from 'vitest';
+import { csvOf, quoted } from '../../csv.ts';
 import { golden, type SampleGolden } from '../../testing/fixtures.ts';
 import { scored, setUp, until } from '../testing/setUp.ts';
 import { csvFile, fileName, jsonFile } from './file.ts';
 import { MAKERS } from './makers.ts';
 import { importance } from './scores.ts';
-import { csvOf, objectsOf, quoted, type Table } from './table.ts';
+import { objectsOf, type Table } from './table.ts';
 import { TAKEAWAYS } from './takeaways.ts';
 
 const sample = golden<SampleGolden>('sample');
@@ -139,8 +140,11 @@ it('nothing is offered before there is anything, then each with rows of one widt
   actions.setMixed({ kind: 'bytes' });
   await actions.quantise();
   await actions.evaluate();
+  await actions.loadBuiltInTasks();
+  await actions.scoreTasks();
   await actions.measureSpeed('quick');
   await actions.sweepBatches();
+  await actions.compareWidth();
   await actions.generate();
   await until(() => TAKEAWAYS.every((row) => row.shown(get())));
   for (const row of TAKEAWAYS) {

@@ -9,7 +9,9 @@ import { hasPaths } from '../search/selectors.ts';
 import { stabilityView } from '../stability/selectors.ts';
 import type { StudioState } from '../state.ts';
 import { currentSublayers } from '../sublayers/selectors.ts';
+import { hasAnswers } from '../tasks/means.ts';
 import { variantRows } from '../variants/variants.ts';
+import { widthView } from '../width/selectors.ts';
 
 interface TakeawaySpec {
   /** In the names of files. */
@@ -103,6 +105,20 @@ const TABLE = [
     shown: ({ evaluate }) => evaluate.results.length > 0,
   },
   {
+    id: 'tasks',
+    panel: 'tasks',
+    title: titles.tasks,
+    chart: false,
+    shown: ({ tasks }) => tasks.shown !== null,
+  },
+  {
+    id: 'answers',
+    panel: 'task-rows',
+    title: titles.answers,
+    chart: false,
+    shown: ({ tasks }) => hasAnswers(tasks.shown),
+  },
+  {
     id: 'texts',
     panel: 'generate',
     title: titles.texts,
@@ -123,6 +139,20 @@ const TABLE = [
     title: titles.sweep,
     chart: true,
     shown: ({ speed }) => speed.sweep.shown !== null,
+  },
+  {
+    id: 'width',
+    panel: 'width',
+    title: titles.width,
+    chart: true,
+    shown: (state) => widthView(state) !== null,
+  },
+  {
+    id: 'width-speeds',
+    panel: 'width',
+    title: titles.widthSpeeds,
+    chart: true,
+    shown: (state) => (widthView(state)?.batches.length ?? 0) > 0,
   },
   {
     id: 'variants',

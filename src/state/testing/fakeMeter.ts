@@ -16,6 +16,7 @@ import type {
 } from '../../contract/speed.ts';
 import type { RunSample, VariantInfo } from '../../contract/variant.ts';
 import { EspalierError, toReport } from '../../errors.ts';
+import { fakeComparison } from './fakeComparing.ts';
 
 export interface FakeMeterOptions {
   /** Wait of each run, load or slice, in ms. */
@@ -40,11 +41,13 @@ export interface FakeMeterOptions {
   maxBatch?: number;
 }
 
+type Job = 'measure' | 'sweep' | 'compare' | 'generate';
+
 export interface FakeMeter {
   api: MeterApi;
   calls: { name: keyof MeterApi; args: readonly unknown[] }[];
   /** The next job of this name throws. */
-  failNext(name: 'measure' | 'sweep' | 'generate', error: EspalierError): void;
+  failNext(name: Job, error: EspalierError): void;
   /** In the next job this variant fails and the other goes on. */
   failVariant(which: Which, error: EspalierError): void;
 }
@@ -112,7 +115,7 @@ export function fakeMeter(options: FakeMeterOptions = {}): FakeMeter {
     if (mine !== turn) throw new EspalierError('cancelled', 'Cancelled.');
   }
 
-  function begin(name: 'measure' | 'sweep' | 'generate', args: readonly unknown[]): number {
+  function begin(name: Job, args: readonly unknown[]): number {
     calls.push({ name, args });
     const mine = ++turn;
     const error = failures.get(name);
@@ -268,6 +271,10 @@ export function fakeMeter(options: FakeMeterOptions = {}): FakeMeter {
         device: infoOf('original', request).device,
         notes: [],
       };
+    },
+    async compare(request, onEvent) {
+      const mine = begin('compare', [request]);
+      return fakeComparison(request, (a + b * numBlocks) / numBlocks, () => step(mine), onEvent);
     },
     async generate(request, onEvent): Promise<GenerateResult> {
       const mine = begin('generate', [request]);

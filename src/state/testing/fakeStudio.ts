@@ -26,8 +26,10 @@ import { EspalierError } from '../../errors.ts';
 import type { Identity } from '../../model/export/identity.ts';
 import type { ModelSummary } from '../../model/open/summary.ts';
 import { blockOf, blocksLeft, sublayerUnit } from '../../units.ts';
+import { fakeWidth } from './fakeComparing.ts';
 import { type FakeHealingOptions, fakeHealing } from './fakeHealing.ts';
 import { type FakeQuantisingOptions, fakeQuantising } from './fakeQuantising.ts';
+import { fakeTasks } from './fakeTasks.ts';
 
 /** The part of golden/sample.json that the stand-in plays back. */
 export interface SampleNumbers {
@@ -562,6 +564,11 @@ export function createFakeStudio(numbers: SampleNumbers, options: FakeOptions = 
     },
     ...fakeHealing({ begin, step }, options),
     ...fakeQuantising({ begin, step }, options),
+    ...fakeTasks({ begin, step }),
+    async width(request, onEvent) {
+      const started = begin('width', [request]);
+      return fakeWidth(request, measure(base), () => step(started), onEvent);
+    },
     async countTokens(text) {
       begin('countTokens', [text]);
       return { tokens: text.split(/\s+/).filter((word) => word !== '').length, addsBos: false };

@@ -2,14 +2,16 @@
 // without the page. Pure.
 
 import type { ScoreResult } from '../../contract/score.ts';
+import { type Cell, csvOf, finite } from '../../csv.ts';
 import { healedWords } from '../../words/healing.ts';
 import { wordsOf } from '../quantise/selectors.ts';
-import { type Cell, quoted } from '../takeaway/table.ts';
 import type { VariantRow } from './variants.ts';
 
 export interface FileContext {
   /** Windows, settings and device of the perplexities; null before scoring. */
   score: ScoreResult | null;
+  /** Which rows the accuracies over tasks are of. */
+  tasks?: string | undefined;
   /** ISO 8601. */
   date: string;
 }
@@ -54,11 +56,16 @@ const COLUMNS = [
   'healing',
   'quantisation',
   'folder',
+  'tasks_mean',
+  'tasks_mean_difference',
+  'tasks_mean_difference_low',
+  'tasks_mean_difference_high',
+  'tasks',
 ] as const;
 
 function cellsOf(
   row: VariantRow,
-  { score, date }: FileContext,
+  { score, tasks, date }: FileContext,
 ): Record<(typeof COLUMNS)[number], Cell> {
   const { measure } = row;
   const speed = measure?.speed;
@@ -97,27 +104,26 @@ function cellsOf(
     healing: row.healing ? healedWords(row.healing.methods) : '',
     quantisation: row.quantised ? wordsOf(row.quantised) : '',
     folder: row.folder?.name ?? '',
+    tasks_mean: row.tasks?.mean ?? null,
+    tasks_mean_difference: row.tasks?.difference?.value ?? null,
+    tasks_mean_difference_low: row.tasks?.difference?.ci95[0] ?? null,
+    tasks_mean_difference_high: row.tasks?.difference?.ci95[1] ?? null,
+    tasks: (row.tasks && tasks) ?? '',
   };
 }
 
-/** A PPL that overflows is null: the NLL is authoritative. */
-const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
-
-/**
- * Comma-separated with a header, CRLF, quoted where needed (RFC 4180). Unknown numbers are empty.
- */
 export function variantsCsv(rows: readonly VariantRow[], context: FileContext): string {
-  const lines = rows.map((row) => {
-    const cells = cellsOf(row, context);
-    return COLUMNS.map((column) => quoted(cells[column])).join(',');
+  const cells = rows.map((row) => cellsOf(row, context));
+  return csvOf({
+    columns: COLUMNS.map((name) => ({ name })),
+    rows: cells.map((cell) => COLUMNS.map((column) => cell[column])),
   });
-  return `${[COLUMNS.join(','), ...lines].join('\r\n')}\r\n`;
 }
 
 /** Everything that the table holds, every run included. */
 export function variantsJson(
   rows: readonly VariantRow[],
-  { model, graph, score, app, date }: TableContext,
+  { model, graph, score, tasks, app, date }: TableContext,
 ): string {
   const perplexity = score && {
     settings: score.settings,
@@ -132,6 +138,7 @@ export function variantsJson(
     nll: row.nll,
     ppl: row.nll === null ? null : finite(Math.exp(row.nll)),
     fileBytes: row.fileBytes,
+    ...(row.tasks && { tasks: { ...row.tasks, of: tasks } }),
     ...(row.folder && { folder: row.folder }),
     ...(row.healing && { healing: { id: row.healing.id, ...row.healing.record } }),
     ...(row.quantised && {

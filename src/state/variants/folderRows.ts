@@ -13,6 +13,7 @@ import { protocolWords } from '../speed/settings.ts';
 import type { Measured } from '../speed/state.ts';
 import type { StudioState } from '../state.ts';
 import { sameWindows } from '../sublayers/selectors.ts';
+import { meansAtExport, type TasksMeans, tasksMeans } from '../tasks/means.ts';
 import { defaultName } from './names.ts';
 import { type FolderOfRow, type VariantRow, variantRows } from './variants.ts';
 
@@ -21,7 +22,8 @@ const FOLDER_SIGN = 'folder ';
 
 const AT_EXPORT = 'at export';
 
-interface Facts extends Pick<VariantRow, 'removed' | 'name' | 'blocks' | 'nll' | 'fileBytes'> {
+interface Facts
+  extends Pick<VariantRow, 'removed' | 'name' | 'blocks' | 'nll' | 'tasks' | 'fileBytes'> {
   /** Its speed as it is, or that of the plan at export. */
   speed: Pick<VariantRow, 'measure' | 'settings'> | null;
 }
@@ -68,12 +70,14 @@ function rowsOfOrigin(
   madeFrom: Restored,
   source: Relative | undefined,
   windows: Windows | null,
+  tasks: TasksMeans | null,
 ): VariantRow[] {
   const { removed, sourceName, numBlocks, score } = madeFrom;
   const key = keyOfIdentity(madeFrom.identity);
   const speeds = [...(source?.speeds.values() ?? [])];
   const recorded = score && windows && sameWindows(score.windows, windows) ? score : null;
   const kept = windows && source ? measuredOn(source.measured, source.curve, windows) : null;
+  const answered = meansAtExport(madeFrom, tasks);
   const original = rowOf(
     key,
     { name: sourceName, relation: 'source', origin: null, model: key },
@@ -82,13 +86,14 @@ function rowsOfOrigin(
       name: sourceName,
       blocks: numBlocks,
       nll: recorded?.baseline.nll ?? kept,
+      tasks: answered.original,
       fileBytes: source?.fileBytes ?? null,
       speed: ownSpeed(speeds),
     },
   );
   const nll = recorded ? nllAtExport(madeFrom) : null;
   const speed = planSpeed(speeds, madeFrom);
-  if (nll === null && speed === null) return [original];
+  if (nll === null && speed === null && !answered.plan) return [original];
   const plan = rowOf(
     `${key} ${AT_EXPORT}`,
     { name: sourceName, relation: 'at-export', origin: sourceName, model: null },
@@ -97,6 +102,7 @@ function rowsOfOrigin(
       name: asExported(defaultName(removed)),
       blocks: blocksLeft(numBlocks, removed),
       nll,
+      tasks: answered.plan,
       fileBytes: writtenBytes(speed?.measure, madeFrom),
       speed,
     },
@@ -118,6 +124,7 @@ function rowOfRelative(
       name: name || FOLDER_NAMES.unnamed,
       blocks: numBlocks ?? curve?.result.blocks.length ?? 0,
       nll: windows && measuredOn(measured, curve, windows),
+      tasks: null,
       fileBytes: fileBytes ?? null,
       speed: ownSpeed(speeds.values()),
     },
@@ -131,14 +138,15 @@ const folderRows = derive(
     state.kept.origin,
     state.kept.lineage,
     reference(state),
+    tasksMeans(state),
     state.variants,
   ],
-  (model, origin, lineage, of, { hidden, pinned }): VariantRow[] => {
+  (model, origin, lineage, of, tasks, { hidden, pinned }): VariantRow[] => {
     const windows = of?.windows ?? null;
     const source = lineage.find(({ key }) => key === origin?.key);
     const madeFrom = model?.madeFrom ?? null;
     const ofSource = source ? [rowOfRelative(source, true, windows)] : [];
-    const first = madeFrom ? rowsOfOrigin(madeFrom, source, windows) : ofSource;
+    const first = madeFrom ? rowsOfOrigin(madeFrom, source, windows, tasks) : ofSource;
     const others = lineage
       .filter((relative) => relative !== source)
       .map((relative) => rowOfRelative(relative, false, windows));

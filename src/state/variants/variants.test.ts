@@ -251,6 +251,7 @@ describe('files', () => {
     predicted: null,
     predictedGain: null,
     fileBytes: 40,
+    tasks: { mean: 0.5, difference: { value: -0.25, ci95: [-0.5, 0] } },
     present: true,
     pinned: false,
     onFront: true,
@@ -263,6 +264,7 @@ describe('files', () => {
     name: 'original',
     blocks: 16,
     nll: null,
+    tasks: null,
     measure: null,
     gain: null,
     ci95: null,
@@ -297,15 +299,16 @@ describe('files', () => {
   it('quotes names, spares spreadsheets formulas, leaves unknown numbers empty', () => {
     const [header, first, second, end] = variantsCsv([row, unmeasured], {
       score,
+      tasks: 'BoolQ, all rows',
       date: '2026-01-01',
     }).split('\r\n');
-    expect(header?.split(',')).toHaveLength(32);
+    expect(header?.split(',')).toHaveLength(37);
     expect(first).toBe(
       `"'=SUM(""a""), b",3 7,14,1000,,16,16,16,16,1.25,,24,0.5,2,0.25,40,50,quick,CPU ` +
         '(wasm),onnxruntime-web 1.30.0 (plain),growing,bundled,2,3,GPU 0,2026-01-01,' +
-        '1.125,1.375,15,,,',
+        '1.125,1.375,15,,,,0.5,-0.25,-0.5,0,"BoolQ, all rows"',
     );
-    expect(second).toBe('original,,16,,,,,,,,,,,,,40,,,,,,,,,,2026-01-01,,,,,,');
+    expect(second).toBe('original,,16,,,,,,,,,,,,,40,,,,,,,,,,2026-01-01,,,,,,,,,,,');
     expect(end).toBe('');
   });
 

@@ -20,6 +20,7 @@ import { isPredictable, predict, sides } from '../speed/prediction.ts';
 import { protocolWords } from '../speed/settings.ts';
 import type { Measured } from '../speed/state.ts';
 import type { StudioState } from '../state.ts';
+import { type TasksMean, tasksMeans } from '../tasks/means.ts';
 import { defaultName, healingOfKey, quantisedOfKey, removedOf, variantKey } from './names.ts';
 import { commonest, type Rebased, rebase, speedsOf, wayOf } from './speeds.ts';
 
@@ -66,6 +67,11 @@ export interface VariantRow {
    * nothing is known of another folder.
    */
   fileBytes: number | null;
+  /**
+   * Its mean accuracy over zero-shot tasks; null while unknown, and where it answered other rows
+   * than most.
+   */
+  tasks: TasksMean | null;
   /** The current plan. */
   present: boolean;
   pinned: boolean;
@@ -157,11 +163,13 @@ export const variantRows = derive(
     state.speed.known,
     state.variants,
     measuredPlans(state),
+    tasksMeans(state),
     state.heal.shelf,
     state.quantise.shelf,
   ],
-  (model, present, curve, effects, known, variants, measured, ...shelves): VariantRow[] => {
+  (model, present, curve, effects, known, variants, measured, tasks, ...shelves): VariantRow[] => {
     const [shelf, quantisations] = shelves;
+    const means = tasks?.means ?? new Map<string, TasksMean>();
     const both = { heal: { shelf }, quantise: { shelf: quantisations } };
     const { names, kept, hidden, pinned } = variants;
     if (!model) return [];
@@ -175,7 +183,7 @@ export const variantRows = derive(
     const main = commonest([...plans.values()].map(({ way }) => way));
     const original = originals.get(main ?? '') ?? [...originals.values()].at(-1);
     const speeds = new Map(original ? [['', original], ...plans] : plans);
-    const keys = new Set(['', ...kept, ...nlls.keys(), ...speeds.keys(), present]);
+    const keys = new Set(['', ...kept, ...nlls.keys(), ...speeds.keys(), ...means.keys(), present]);
     const rows = [...keys]
       .filter((key) => !hidden.has(key) || key === present)
       .map((key): VariantRow => {
@@ -211,6 +219,7 @@ export const variantRows = derive(
             (isMade ? null : speed?.measure.info.fileBytes) ??
             quantised?.bytes ??
             planSize(model.summary, removed).bytes,
+          tasks: means.get(key) ?? null,
           present: key === present,
           pinned: pinned.includes(key),
           onFront: false,

@@ -11,6 +11,7 @@ import {
   XAxis,
   YAxis,
 } from 'recharts';
+import { plural } from '../../quantities.ts';
 import { formatGain } from '../../spread.ts';
 import {
   gainOf,
@@ -20,7 +21,7 @@ import {
   variantRows,
 } from '../../state/variants/variants.ts';
 import { chartWords, notDrawn, predictedName, VARIANTS } from '../../words/variants.ts';
-import { formatPpl, plural } from '../format.ts';
+import { formatPpl } from '../format.ts';
 import { useActions, useStudio } from '../studioContext.ts';
 import { type DotProps, longTitleAbove, STILL, titleBelow, X_AXIS, Y_AXIS } from './axis.ts';
 import { ChartFrame } from './ChartFrame.tsx';

@@ -1,21 +1,13 @@
 // How each criterion and its path are drawn in all charts and legends: colour, dashes, points.
 
 import type { PathName } from '../../state/search/state.ts';
+import { circle, diamond, square, triangle } from './shapes.ts';
 
-interface PathLook {
+export interface PathLook {
   stroke: string;
   dash: string;
   shape(cx: number, cy: number, r: number): string;
 }
-
-const circle = (cx: number, cy: number, r: number) =>
-  `M${cx - r} ${cy} a${r} ${r} 0 1 0 ${2 * r} 0 a${r} ${r} 0 1 0 ${-2 * r} 0 z`;
-const diamond = (cx: number, cy: number, r: number) =>
-  `M${cx} ${cy - r - 1} l${r + 1} ${r + 1} l${-r - 1} ${r + 1} l${-r - 1} ${-r - 1} z`;
-const square = (cx: number, cy: number, r: number) =>
-  `M${cx - r} ${cy - r} h${2 * r} v${2 * r} h${-2 * r} z`;
-const triangle = (cx: number, cy: number, r: number) =>
-  `M${cx} ${cy - r - 1} l${r + 1} ${2 * r} h${-2 * r - 2} z`;
 
 const LOOKS: Readonly<Record<PathName, PathLook>> = {
   iterative: { stroke: 'var(--leaf)', dash: '', shape: circle },

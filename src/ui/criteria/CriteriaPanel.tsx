@@ -8,7 +8,7 @@ import {
   MEASURED_SOURCES,
   type MeasuredSource,
 } from '../../analysis/criteriaTable.ts';
-import { formatBytes } from '../../quantities.ts';
+import { formatBytes, listed, plural } from '../../quantities.ts';
 import { gradientObstacle } from '../../state/criteria/gradients.ts';
 import { unmeasuredLowest } from '../../state/criteria/lowest.ts';
 import { missingCosts, missingSources, sourceWarnings } from '../../state/criteria/missing.ts';
@@ -28,7 +28,6 @@ import {
   plusWords,
 } from '../../words/compare.ts';
 import { aboutSeconds } from '../../words/duration.ts';
-import { listed, plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';

@@ -2,6 +2,7 @@
 
 import { hasNumbers } from '../../analysis/perplexity.ts';
 import type { EvaluatedSide } from '../../contract/evaluate.ts';
+import { plural } from '../../quantities.ts';
 import { deviceName } from '../../state/device/selectors.ts';
 import {
   evaluationShown,
@@ -12,14 +13,7 @@ import { healingWords } from '../../state/heal/selectors.ts';
 import { listUnits } from '../../state/plan/unitWords.ts';
 import { anotherPlan, EVALUATION, soFar } from '../../words/quality.ts';
 import type { TermId } from '../../words/terms.ts';
-import {
-  formatChange,
-  formatOriginal,
-  formatPpl,
-  formatPruned,
-  formatSeconds,
-  plural,
-} from '../format.ts';
+import { formatChange, formatOriginal, formatPpl, formatPruned, formatSeconds } from '../format.ts';
 import { ComparedHead } from '../kit/ComparedHead.tsx';
 import kit from '../kit/kit.module.css';
 import { Term } from '../kit/Term.tsx';

@@ -3,10 +3,10 @@
 
 import type { AdapterResult } from '../../contract/export.ts';
 import { peftSnippet } from '../../model/interop/formats.ts';
+import { plural } from '../../quantities.ts';
 import { offersAdapter } from '../../state/export/selectors.ts';
 import { activeHealing } from '../../state/heal/selectors.ts';
 import { ADAPTER, adapterSaved, impossible } from '../../words/dialogs/export.ts';
-import { plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { saveBlob } from '../saveBlob.ts';
 import { useActions, useStudio } from '../studioContext.ts';

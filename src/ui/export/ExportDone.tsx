@@ -1,6 +1,7 @@
 // The verdict on an export, what was checked, and what to do with it.
 
 import type { ExportResult } from '../../contract/export.ts';
+import { listed, plural } from '../../quantities.ts';
 import { deviceName } from '../../state/device/selectors.ts';
 import {
   checkedOn,
@@ -10,7 +11,7 @@ import {
   VERDICTS,
   written,
 } from '../../words/dialogs/export.ts';
-import { formatSeconds, listed, plural } from '../format.ts';
+import { formatSeconds } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { saveBlob } from '../saveBlob.ts';
 import { useActions } from '../studioContext.ts';

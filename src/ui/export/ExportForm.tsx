@@ -1,5 +1,6 @@
 // The form of an export: what it writes, its name, where to, in which precision, how long it takes.
 
+import { listed } from '../../quantities.ts';
 import { otherPrecisions, writtenAlong } from '../../state/export/along.ts';
 import { exportEstimate } from '../../state/export/estimate.ts';
 import { suggestName } from '../../state/export/name.ts';
@@ -18,7 +19,6 @@ import {
   writesAll,
   writesPlan,
 } from '../../words/dialogs/export.ts';
-import { listed } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { useActions, useCanSaveFolder, useStudio } from '../studioContext.ts';
 import { Adapter } from './Adapter.tsx';

@@ -2,10 +2,10 @@
 
 import { useEffect, useState } from 'react';
 import type { ExportStep, Progress } from '../../contract/progress.ts';
-import { formatBytes } from '../../quantities.ts';
+import { formatBytes, plural } from '../../quantities.ts';
 import { type ExportEstimate, exportEstimate } from '../../state/export/estimate.ts';
 import { EXPORT, elapsedOf, STEPS } from '../../words/dialogs/export.ts';
-import { formatSeconds, plural } from '../format.ts';
+import { formatSeconds } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';
 import css from './export.module.css';

@@ -2,11 +2,12 @@
 
 import type { Side } from '../../contract/generate.ts';
 import type { Which } from '../../contract/speed.ts';
+import { plural } from '../../quantities.ts';
 import { markedRange } from '../../state/generate/mark.ts';
 import type { Generated } from '../../state/generate/state.ts';
 import { healingWords } from '../../state/heal/selectors.ts';
 import { SIDE_BY_SIDE, textOf } from '../../words/quality.ts';
-import { formatRate, formatShort, plural } from '../format.ts';
+import { formatRate, formatShort } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { Term } from '../kit/Term.tsx';
 import { useStudio } from '../studioContext.ts';

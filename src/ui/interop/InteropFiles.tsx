@@ -1,9 +1,9 @@
 // Orders from files of other tools, and removal of the lowest blocks by one of them.
 
 import { useState } from 'react';
+import { plural } from '../../quantities.ts';
 import { type FileOrder, fileOrders } from '../../state/criteria/fileOrders.ts';
 import { INTEROP } from '../../words/dialogs/interop.ts';
-import { plural } from '../format.ts';
 import { Field } from '../kit/Field.tsx';
 import { FileButton } from '../kit/FileButton.tsx';
 import kit from '../kit/kit.module.css';

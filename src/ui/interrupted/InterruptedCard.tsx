@@ -5,8 +5,10 @@ import type { Interrupted } from '../../contract/interrupted.ts';
 import { deviceName } from '../../state/device/selectors.ts';
 import { offeredJobs, percent } from '../../state/longJob.ts';
 import { nameOfText, windowsOf } from '../../state/score/text.ts';
+import { taskLabel } from '../../state/tasks/names.ts';
 import { defaultName } from '../../state/variants/names.ts';
 import { INTERRUPTED } from '../../words/choose.ts';
+import { interruptedTasks } from '../../words/comparison/tasks.ts';
 import { healedWords } from '../../words/healing.ts';
 import { quantisedWords } from '../../words/quantising.ts';
 import kit from '../kit/kit.module.css';
@@ -33,6 +35,10 @@ function workWords(job: Interrupted): string {
     const { removed, dtype, settings, mixed } = job.request;
     const how = quantisedWords({ dtype, settings, isMixed: mixed !== null });
     return `${defaultName(removed)}, ${how}`;
+  }
+  if (job.job === 'tasks') {
+    const { tasks, limit, variants } = job.request;
+    return interruptedTasks(tasks.map(taskLabel), limit, variants.length);
   }
   const { settings, search } = job;
   const upTo = search ? INTERRUPTED.upTo(search.count) : '';

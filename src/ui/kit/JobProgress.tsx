@@ -26,6 +26,7 @@ const UNITS: Record<Progress['unit'], string> = {
   steps: 'steps',
   files: 'files',
   segments: 'segments',
+  rows: 'rows',
 };
 
 interface Props {

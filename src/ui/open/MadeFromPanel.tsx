@@ -1,6 +1,7 @@
 // What an export of Espalier was made from, and its numbers beside those of the source.
 
 import type { ReactNode } from 'react';
+import { WIDTH_METHODS } from '../../model/width/widthWords.ts';
 import { formatBytes } from '../../quantities.ts';
 import { type SourceRow, sourceView } from '../../state/kept/selectors.ts';
 import { countUnits, listUnits } from '../../state/plan/unitWords.ts';
@@ -21,7 +22,7 @@ export function MadeFromPanel() {
   const madeFrom = useStudio((state) => state.model.current?.madeFrom);
   const view = useStudio(sourceView);
   if (!madeFrom || !view) return null;
-  const { removed, sourceName, graph, app } = madeFrom;
+  const { removed, width, sourceName, graph, app } = madeFrom;
   const list = (blocks: readonly number[]) => formatUnits(blocks).replaceAll(',', ', ');
   return (
     <Panel id="made-from" title={MADE_FROM.title} sub={app} testId="made-from">
@@ -34,6 +35,12 @@ export function MadeFromPanel() {
         <dd>
           {removed.length ? `${countUnits(removed)}: ${listUnits(removed)}` : MADE_FROM.noBlock}
         </dd>
+        {width && (
+          <>
+            <dt>{MADE_FROM.width}</dt>
+            <dd>{MADE_FROM.narrower(WIDTH_METHODS[width.method], width.ratio)}</dd>
+          </>
+        )}
         <dt>{MADE_FROM.blocks}</dt>
         <dd>{renumbered(list(view.blocks.map((_, block) => block)), list(view.blocks))}</dd>
       </dl>

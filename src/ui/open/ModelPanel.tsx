@@ -1,7 +1,7 @@
 // What is known of the model before any weight is read.
 
 import type { ModelSummary } from '../../model/open/summary.ts';
-import { formatBytes } from '../../quantities.ts';
+import { formatBytes, plural } from '../../quantities.ts';
 import { isStoredTwice } from '../../state/effect/sizes.ts';
 import {
   MODEL,
@@ -11,7 +11,7 @@ import {
   UNKNOWN,
   vocabularyAndWidth,
 } from '../../words/model.ts';
-import { formatCount, plural } from '../format.ts';
+import { formatCount } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { Panel } from '../kit/Panel.tsx';
 import { Term } from '../kit/Term.tsx';

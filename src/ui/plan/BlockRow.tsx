@@ -2,11 +2,11 @@
 
 import { type MouseEvent, memo, useRef } from 'react';
 import type { BlockSummary } from '../../model/open/summary.ts';
-import { formatBytes } from '../../quantities.ts';
+import { formatBytes, listed } from '../../quantities.ts';
 import type { CurvePoint } from '../../state/score/selectors.ts';
 import type { Sublayer } from '../../units.ts';
 import { BLOCKS, lockLabel, rowWords, sublayersLabel, withinNoiseOf } from '../../words/blocks.ts';
-import { formatPpl, listed } from '../format.ts';
+import { formatPpl } from '../format.ts';
 import { useActions } from '../studioContext.ts';
 import { SublayerRows } from '../sublayers/SublayerRows.tsx';
 import css from './blocks.module.css';

@@ -44,7 +44,7 @@ export function RemoveLowest() {
       </label>
       <LowestSlider testId="drop-lowest" hint={hint} />
       <p id={hint} className={css.hint}>
-        {!usable && (busy ? BLOCKS.scoring : none)}
+        {!usable && (busy ? BLOCKS.busy : none)}
       </p>
       {!ofSublayers && <OrderBy />}
       {refusal && (

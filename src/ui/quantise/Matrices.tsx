@@ -4,7 +4,7 @@
 import { lazy, Suspense, useCallback, useMemo, useState } from 'react';
 import type { MatrixReport } from '../../contract/quantise.ts';
 import type { MatrixForm } from '../../model/quantise/quantisation.ts';
-import { formatBytes } from '../../quantities.ts';
+import { formatBytes, listed } from '../../quantities.ts';
 import { CHART, FORM_CHOICE, matrixName, matrixWords } from '../../words/quantise.ts';
 import { FormShape } from '../charts/quantise/FormShape.tsx';
 import {
@@ -13,7 +13,6 @@ import {
   partsOf,
   sensitivityPoints,
 } from '../charts/quantise/sensitivityLayout.ts';
-import { listed } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { Term } from '../kit/Term.tsx';
 import { MatrixFormSelect } from './MatrixFormSelect.tsx';

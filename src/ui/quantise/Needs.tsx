@@ -4,14 +4,14 @@
 import { useEffect } from 'react';
 import type { MatrixReport, QuantiseEstimate } from '../../contract/quantise.ts';
 import { planSize } from '../../model/open/size.ts';
-import { formatBytes } from '../../quantities.ts';
+import { formatBytes, listed } from '../../quantities.ts';
 import {
   quantiseEstimate,
   quantiseObstacle,
   quantiseProblems,
 } from '../../state/quantise/selectors.ts';
 import { ESTIMATE, matrixName } from '../../words/quantise.ts';
-import { formatChange, listed } from '../format.ts';
+import { formatChange } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { memoryInAll } from '../memoryWords.ts';
 import { useActions, useStudio } from '../studioContext.ts';

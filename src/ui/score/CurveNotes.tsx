@@ -1,10 +1,10 @@
 // What a whole curve does not show by itself: doubtful numbers, blocks that are too close to call,
 // remarks. The row stands there, empty, while the curve grows.
 
+import { listed } from '../../quantities.ts';
 import { groupsOf, letter, noNumbersNotice, remarksOf } from '../../state/score/selectors.ts';
 import { showsSublayers } from '../../state/sublayers/selectors.ts';
 import { IMPORTANCE, onWindows } from '../../words/choose.ts';
-import { listed } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { Term } from '../kit/Term.tsx';
 import { useStudio } from '../studioContext.ts';

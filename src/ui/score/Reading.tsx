@@ -1,6 +1,7 @@
 // Below the curve: what is under the pointer or the focus, in words, and what the curve was
 // measured on. Both of fixed height, so that nothing jumps.
 
+import { listed } from '../../quantities.ts';
 import { scoreSeconds } from '../../state/estimate/selectors.ts';
 import {
   type CurvePoint,
@@ -12,7 +13,7 @@ import {
 } from '../../state/score/selectors.ts';
 import { showsSublayers } from '../../state/sublayers/selectors.ts';
 import * as words from '../../words/choose.ts';
-import { formatPpl, formatSeconds, listed } from '../format.ts';
+import { formatPpl, formatSeconds } from '../format.ts';
 import { ScoredAgo } from '../kept/KeptNotes.tsx';
 import { useStudio } from '../studioContext.ts';
 import { SublayersReading } from '../sublayers/SublayerTools.tsx';

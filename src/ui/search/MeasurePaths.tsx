@@ -1,12 +1,12 @@
 // One-shot orders are measured on request, one plan at a time.
 
 import { useId } from 'react';
+import { plural } from '../../quantities.ts';
 import { plansSeconds } from '../../state/estimate/selectors.ts';
 import { engineJob } from '../../state/jobs.ts';
 import { unmeasured } from '../../state/search/selectors.ts';
 import { measuresPlans, SEARCH_WORDS } from '../../words/compare.ts';
 import { aboutSeconds } from '../../words/duration.ts';
-import { plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import kit from '../kit/kit.module.css';
 import { useActions, useStudio } from '../studioContext.ts';

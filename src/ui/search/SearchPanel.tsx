@@ -1,12 +1,13 @@
 // The iterative search: its form, its steps, and its path beside the one-shot paths.
 
 import { lazy, Suspense, useState } from 'react';
+import { plural } from '../../quantities.ts';
 import { remarksOf } from '../../state/score/selectors.ts';
 import { isOnCurve } from '../../state/search/measured.ts';
 import { hasPaths, pathsView } from '../../state/search/selectors.ts';
 import type { SearchPath } from '../../state/search/state.ts';
 import { SEARCH_WORDS } from '../../words/compare.ts';
-import { formatPpl, formatSeconds, plural } from '../format.ts';
+import { formatPpl, formatSeconds } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { JobProgress } from '../kit/JobProgress.tsx';

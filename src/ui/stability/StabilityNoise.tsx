@@ -1,10 +1,10 @@
 // After a calibration study: whether other windows would have chosen other blocks, and the order
 // that they choose.
 
+import { plural } from '../../quantities.ts';
 import { planWithinNoise } from '../../state/stability/selectors.ts';
 import { wholeBlocks } from '../../units.ts';
 import { insteadWords, NOISE, prefersWords, resampleWords } from '../../words/noise.ts';
-import { plural } from '../format.ts';
 import kit from '../kit/kit.module.css';
 import { Term } from '../kit/Term.tsx';
 import { useActions, useStudio } from '../studioContext.ts';

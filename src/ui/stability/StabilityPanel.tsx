@@ -2,6 +2,7 @@
 
 import { useId } from 'react';
 import { CRITERIA } from '../../analysis/criteriaTable.ts';
+import { plural } from '../../quantities.ts';
 import { studyRange } from '../../state/estimate/selectors.ts';
 import { nameOfText } from '../../state/score/text.ts';
 import {
@@ -14,7 +15,6 @@ import {
 import { STUDY_CRITERIA } from '../../state/stability/state.ts';
 import { runWords, STUDY_WORDS } from '../../words/compare.ts';
 import { aboutSeconds } from '../../words/duration.ts';
-import { plural } from '../format.ts';
 import { CommandButton } from '../kit/CommandButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import { Field } from '../kit/Field.tsx';

@@ -1,10 +1,10 @@
 // What the calibration study found: how often each block is among the lowest, and its ranks.
 
+import { plural } from '../../quantities.ts';
 import { currentOrder } from '../../state/criteria/orders.ts';
 import type { StabilityView } from '../../state/stability/selectors.ts';
 import { wholeBlocks } from '../../units.ts';
 import { amongLowest, itsLowest, STUDY_WORDS } from '../../words/compare.ts';
-import { plural } from '../format.ts';
 import { type Column, DataTable } from '../kit/DataTable.tsx';
 import { Field } from '../kit/Field.tsx';
 import kit from '../kit/kit.module.css';

@@ -4,6 +4,7 @@ import type { ComponentType } from 'react';
 import { trainingCurve } from '../../state/heal/selectors.ts';
 import { shownQuantisation } from '../../state/quantise/selectors.ts';
 import type { FigureId } from '../../state/takeaway/takeaways.ts';
+import { shownBatch, widthView } from '../../state/width/selectors.ts';
 import { Architecture } from '../charts/Architecture.tsx';
 import HealChart from '../charts/HealChart.tsx';
 import { BlocksChart } from '../charts/ImportanceChart.tsx';
@@ -15,6 +16,7 @@ import { sensitivityPoints } from '../charts/quantise/sensitivityLayout.ts';
 import RankChart from '../charts/RankChart.tsx';
 import { SublayersChart } from '../charts/SublayersChart.tsx';
 import SweepChart from '../charts/SweepChart.tsx';
+import WidthChart from '../charts/width/WidthChart.tsx';
 import { useStudio } from '../studioContext.ts';
 import * as legends from './legends.tsx';
 import { SpeedFigure } from './SpeedFigure.tsx';
@@ -37,6 +39,8 @@ export const FIGURES: Readonly<Record<FigureId, FigureSpec>> = {
   matrices: { Chart: Matrices, legend: legends.matrices },
   speed: { Chart: SpeedFigure, legend: legends.speed },
   sweep: { Chart: Sweep, legend: legends.sweep },
+  width: { Chart: WidthLosses, legend: legends.width },
+  'width-speeds': { Chart: WidthSpeeds, legend: legends.widthSpeeds },
   variants: { Chart: Variants, legend: legends.variants },
 };
 
@@ -64,6 +68,17 @@ function Matrices() {
 
 function Variants() {
   return <ParetoChart hover={null} onHover={nothing} />;
+}
+
+function WidthLosses() {
+  const view = useStudio(widthView);
+  return view && <WidthChart view={view} axis="params" batch={1} />;
+}
+
+function WidthSpeeds() {
+  const view = useStudio(widthView);
+  const batch = useStudio(shownBatch);
+  return view && <WidthChart view={view} axis="speed" batch={batch} />;
 }
 
 function Sweep() {

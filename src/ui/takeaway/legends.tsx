@@ -2,6 +2,7 @@
 // those that it has now.
 
 import type { ReactNode } from 'react';
+import { listed } from '../../quantities.ts';
 import { criteriaView } from '../../state/criteria/selectors.ts';
 import { trainingCurve } from '../../state/heal/selectors.ts';
 import { shownQuantisation } from '../../state/quantise/selectors.ts';
@@ -9,10 +10,12 @@ import { curveView } from '../../state/score/selectors.ts';
 import { pathsView } from '../../state/search/selectors.ts';
 import type { StudioState } from '../../state/state.ts';
 import { plottable, predictedRows, variantRows } from '../../state/variants/variants.ts';
+import { type WidthRow, widthView } from '../../state/width/selectors.ts';
 import { wholeBlocks } from '../../units.ts';
+import { WIDTH } from '../../words/comparison/width.ts';
 import { legendWords as words } from '../../words/takeaway/files.ts';
 import { FormShape } from '../charts/quantise/FormShape.tsx';
-import { listed } from '../format.ts';
+import { WidthSign } from '../charts/width/WidthSign.tsx';
 import { SignMarks } from '../kit/Sign.tsx';
 
 interface LegendEntry {
@@ -209,6 +212,17 @@ export const sweep: Legend = () => [
   { label: words.pruned, mark: line('var(--leaf)') },
   { label: words.batches, mark: null },
 ];
+
+const widthRows = (rows: readonly WidthRow[]): LegendEntry[] => [
+  ...rows.map(({ id, label }) => ({ label, mark: <WidthSign id={id} cx={15} cy={6} /> })),
+  { label: WIDTH.depthLine, mark: line('var(--leaf)', '6 3') },
+  { label: words.interval, mark: interval },
+];
+
+export const width: Legend = (state) => widthRows(widthView(state)?.rows ?? []);
+
+export const widthSpeeds: Legend = (state) =>
+  widthRows(widthView(state)?.rows.filter(({ points }) => points.length > 0) ?? []);
 
 export const variants: Legend = (state) => {
   const rows = variantRows(state);

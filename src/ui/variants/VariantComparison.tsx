@@ -7,7 +7,7 @@ import { listUnits } from '../../state/plan/unitWords.ts';
 import { comparison } from '../../state/variants/comparison.ts';
 import { gainOf, type VariantRow } from '../../state/variants/variants.ts';
 import type { TermId } from '../../words/terms.ts';
-import { COMPARED, onlyIn, VARIANTS } from '../../words/variants.ts';
+import { COMPARED, onlyIn, pointsWords, VARIANTS } from '../../words/variants.ts';
 import { formatChange, formatPpl, formatShort } from '../format.ts';
 import { ComparedHead } from '../kit/ComparedHead.tsx';
 import kit from '../kit/kit.module.css';
@@ -23,6 +23,10 @@ interface Line {
   /** Whether a higher value is better. */
   more: boolean;
   ofSpeed?: true;
+  /** Left out where neither has it. */
+  ifKnown?: true;
+  /** In words, where it is no share of the first. */
+  change?(from: number, to: number): string;
 }
 
 const LINES: readonly Line[] = [
@@ -32,6 +36,15 @@ const LINES: readonly Line[] = [
     of: ({ nll }) => (nll === null ? null : Math.exp(nll)),
     format: (value) => formatPpl(Math.log(value)),
     more: false,
+  },
+  {
+    name: 'tasks',
+    term: 'tasksMean',
+    of: ({ tasks }) => tasks?.mean ?? null,
+    format: (value) => `${(100 * value).toFixed(1)} %`,
+    change: (from, to) => pointsWords(100 * (to - from)),
+    ifKnown: true,
+    more: true,
   },
   {
     name: 'gain',
@@ -83,15 +96,17 @@ export function VariantComparison() {
       <table>
         <ComparedHead from={a.name} to={b.name} />
         <tbody>
-          {LINES.map((line) => (
-            <Row
-              key={line.name}
-              line={line}
-              a={a}
-              b={b}
-              compares={speedsCompare || line.ofSpeed === undefined}
-            />
-          ))}
+          {LINES.filter(({ ifKnown, of }) => !ifKnown || of(a) !== null || of(b) !== null).map(
+            (line) => (
+              <Row
+                key={line.name}
+                line={line}
+                a={a}
+                b={b}
+                compares={speedsCompare || line.ofSpeed === undefined}
+              />
+            ),
+          )}
         </tbody>
       </table>
       <p className={kit.sub}>
@@ -118,9 +133,11 @@ interface RowProps {
   compares: boolean;
 }
 
-function Row({ line: { name, term, of, format, more }, a, b, compares }: RowProps): ReactNode {
+function Row({ line, a, b, compares }: RowProps): ReactNode {
+  const { name, term, of, format, more } = line;
   const [from, to] = [of(a), of(b)];
-  const change = from !== null && to !== null && compares ? formatChange(from, to) : '';
+  const change =
+    from !== null && to !== null && compares ? (line.change ?? formatChange)(from, to) : '';
   const better = from !== null && to !== null && to > from === more;
   return (
     <tr>

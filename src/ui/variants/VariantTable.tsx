@@ -2,6 +2,7 @@
 
 import { useState } from 'react';
 import { noNumbers } from '../../state/score/selectors.ts';
+import { rowsOfMeans } from '../../state/tasks/means.ts';
 import { type VariantRow, wayOfRow, waysOf } from '../../state/variants/variants.ts';
 import { SPEED_MEASURED_AS_PRUNED } from '../../words/healing.ts';
 import {
@@ -12,13 +13,14 @@ import {
   openLabel,
   pinLabel,
   sortLabel,
+  tasksWords,
   VARIANTS,
   waysWords,
 } from '../../words/variants.ts';
 import kit from '../kit/kit.module.css';
 import { Term } from '../kit/Term.tsx';
 import { useActions, useStudio } from '../studioContext.ts';
-import { COLUMNS, type Column, isPredicted } from './columns.ts';
+import { type Column, columnsOf, isPredicted } from './columns.ts';
 import { NEXT, type Order, orderOf, type Sort, sortedRows } from './sorting.ts';
 import { VariantName } from './VariantName.tsx';
 import css from './variants.module.css';
@@ -33,6 +35,7 @@ interface Props {
 
 export function VariantTable({ rows, hover, onHover }: Props) {
   const [sort, setSort] = useState<Sort | null>({ id: 'gain', down: true });
+  const columns = columnsOf(rows);
   const among = rows.some(({ folder }) => folder !== null);
   // What is measured of this folder comes first.
   const ways = [...new Set([...waysOf(rows.filter(({ folder }) => !folder)), ...waysOf(rows)])];
@@ -46,7 +49,7 @@ export function VariantTable({ rows, hover, onHover }: Props) {
                 <span className={kit.hidden}>{VARIANTS.pinHead}</span>
               </th>
               <th scope="col">{VARIANTS.nameHead}</th>
-              {COLUMNS.map((column) => (
+              {columns.map((column) => (
                 <Head
                   key={column.id}
                   column={column}
@@ -64,6 +67,7 @@ export function VariantTable({ rows, hover, onHover }: Props) {
               <Row
                 key={row.key}
                 row={row}
+                columns={columns}
                 among={among}
                 mark={markOf(row, ways)}
                 hovered={hover === row.key}
@@ -74,6 +78,7 @@ export function VariantTable({ rows, hover, onHover }: Props) {
         </table>
       </div>
       <Ways ways={ways} />
+      <TasksNote />
     </>
   );
 }
@@ -123,8 +128,20 @@ function Ways({ ways }: { ways: readonly string[] }) {
   );
 }
 
+/** Which rows the accuracies are of. */
+function TasksNote() {
+  const words = useStudio(rowsOfMeans);
+  if (words === null) return null;
+  return (
+    <p className={`${kit.sub} ${css.ways}`} data-testid="variants-tasks">
+      {tasksWords(words)}
+    </p>
+  );
+}
+
 interface RowProps {
   row: VariantRow;
+  columns: readonly Column[];
   /** Rows of other folders stand beside it. */
   among: boolean;
   mark: string;
@@ -132,7 +149,7 @@ interface RowProps {
   onHover(key: string | null): void;
 }
 
-function Row({ row, among, mark, hovered, onHover }: RowProps) {
+function Row({ row, columns, among, mark, hovered, onHover }: RowProps) {
   const actions = useActions();
   return (
     <tr
@@ -159,7 +176,7 @@ function Row({ row, among, mark, hovered, onHover }: RowProps) {
         <VariantName row={row} among={among} />
         {row.speedIsOfPruned && <small className={css.units}>{SPEED_MEASURED_AS_PRUNED}</small>}
       </th>
-      {COLUMNS.map((column) => (
+      {columns.map((column) => (
         <Cell key={column.id} column={column} row={row} mark={mark} />
       ))}
       <td className={css.actions}>

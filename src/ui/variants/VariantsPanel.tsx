@@ -1,6 +1,8 @@
 // The variants of this session: gain against perplexity, their table, and the table as a file.
 
 import { lazy, Suspense, useState } from 'react';
+import { plural } from '../../quantities.ts';
+import { rowsOfMeans } from '../../state/tasks/means.ts';
 import { variantsCsv, variantsJson } from '../../state/variants/file.ts';
 import { tableRows } from '../../state/variants/folderRows.ts';
 import {
@@ -11,7 +13,6 @@ import {
 } from '../../state/variants/variants.ts';
 import { VERSION } from '../../version.ts';
 import { LINEAGE, showHidden, VARIANTS } from '../../words/variants.ts';
-import { plural } from '../format.ts';
 import { CopyButton } from '../kit/CopyButton.tsx';
 import { ErrorNotice } from '../kit/ErrorNotice.tsx';
 import kit from '../kit/kit.module.css';
@@ -104,8 +105,13 @@ function Save({ rows }: { rows: readonly VariantRow[] }) {
   const store = useStudioStore();
   if (rows.length === 0) return null;
   const textOf = (kind: 'csv' | 'json') => {
-    const { model, score } = store.state.getState();
-    const context = { score: score.curve?.result ?? null, date: new Date().toISOString() };
+    const state = store.state.getState();
+    const { model, score } = state;
+    const context = {
+      score: score.curve?.result ?? null,
+      tasks: rowsOfMeans(state) ?? undefined,
+      date: new Date().toISOString(),
+    };
     if (kind === 'csv') return variantsCsv(rows, context);
     const { name = '', graph = '' } = model.current?.summary ?? {};
     return variantsJson(rows, { ...context, model: name, graph, app: VERSION });

@@ -11,6 +11,8 @@ export interface Column {
   id: keyof typeof COLUMN_TITLES;
   /** What explains the head. */
   term: TermId;
+  /** Shown where a row has it. */
+  ifKnown?: true;
   /** Compares only with rows that were measured in the same way. */
   ofSpeed?: true;
   value(row: VariantRow): number | null;
@@ -18,11 +20,17 @@ export interface Column {
   text(row: VariantRow, sound: boolean): string;
 }
 
+/** The columns of a table with these rows. */
+export const columnsOf = (rows: readonly VariantRow[]): readonly Column[] =>
+  COLUMNS.filter(({ ifKnown, value }) => !ifKnown || rows.some((row) => value(row) !== null));
+
 /** Columns whose value is predicted until a row is measured. */
 export const isPredicted = ({ id }: Column, row: VariantRow): boolean =>
   (id === 'gain' || id === 'toks') && !row.measure && row.predictedGain !== null;
 
 const none = '–';
+
+const formatShare = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 const rate = (value: number) => formatBySpread(value, [value, value]);
 
@@ -54,6 +62,13 @@ export const COLUMNS: readonly Column[] = [
       if (nll === null) return none;
       return key === '' || !sound ? formatOriginal(nll) : formatPpl(nll);
     },
+  },
+  {
+    id: 'tasks',
+    term: 'tasksMean',
+    ifKnown: true,
+    value: ({ tasks }) => tasks?.mean ?? null,
+    text: ({ tasks }) => (tasks ? formatShare(tasks.mean) : none),
   },
   {
     id: 'toks',

@@ -98,6 +98,9 @@ export const MADE_FROM = {
   source: 'source',
   removed: 'removed',
   noBlock: 'no block',
+  width: 'width',
+  narrower: (method: string, ratio: number) =>
+    `narrower by ${method}, ratio ${Number(ratio.toPrecision(3))}`,
   blocks: 'blocks here',
   version: 'version',
   columns: ['source', 'at export', 'now'],

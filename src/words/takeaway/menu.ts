@@ -23,8 +23,12 @@ export const takeawayTitles = {
   quantisation: 'Quantisation',
   matrices: 'Sensitivity of matrices',
   evaluation: 'Evaluation',
+  tasks: 'Zero-shot tasks',
+  answers: 'Answers to every row',
   texts: 'Side by side',
   speed: 'Speed',
   sweep: 'Batch sizes',
+  width: 'Width and depth',
+  widthSpeeds: 'Speed of width and depth',
   variants: 'Variants',
 };

@@ -19,7 +19,9 @@ export const REPORT = {
   healing: 'Healing',
   quantisation: 'Quantisation',
   evaluation: 'Perplexity on other text',
+  tasks: 'Zero-shot tasks',
   texts: 'Side by side',
+  width: 'Width or depth?',
   variants: 'Variants',
   caveats: 'Read with care',
   glossary: 'Terms',
@@ -68,7 +70,16 @@ export const LEADS = {
   evaluation:
     'Perplexity on text that had no part in choosing the plan. KL divergence is measured from ' +
     'the original’s predictions to those of the pruned model; 0 means no difference.',
+  tasks:
+    'Multiple-choice questions, answered without examples: a model’s answer is the choice that ' +
+    'it finds likeliest to follow the question. Accuracies stand with their standard error; ' +
+    'differences are to the first variant on the same rows, with a 95 % interval from a paired ' +
+    'bootstrap over rows.',
   texts: 'Both models continued the same prompt with the same settings.',
+  width:
+    'As many weights were removed by width, narrower layers, as the depth plan removes in whole ' +
+    'blocks. All were measured on the same windows and ran in turn on the same machine, from the ' +
+    'bytes that an export writes; nothing was healed.',
   variants:
     'Every plan of this model with a measured perplexity or speed. Gains are relative to the ' +
     'original of the same measurement.',
@@ -147,6 +158,9 @@ export const REPORT_WORDS = {
   quantisationTable: 'Perplexity after each step, by text',
   matricesTable: 'Matrices in the order of the model',
   evaluationTable: 'Evaluations, newest first',
+  tasksTable: 'Accuracy by task and variant',
+  tasksBuiltIn: 'Some of these rows come with Espalier to show the feature. They are no benchmark.',
+  tasksStopped: 'The run was stopped before all rows were answered.',
   variantsTable: 'Variants',
   spearman: (label: string, value: string) => `${label}: Spearman ${value} with perplexity.`,
   firstDifference: (token: number) => `First difference at token ${token}.`,

@@ -17,7 +17,7 @@ import { controlHealing, heal } from '../../runtime/heal/heal.ts';
 import type { HealJob, HealSources } from '../../runtime/heal/healJob.ts';
 import { withControl } from '../../runtime/heal/outcome/outcome.ts';
 import { type JobContext, progressTo } from '../onWindows.ts';
-import { PauseGate } from '../pauseGate.ts';
+import { JobGate } from '../pauseGate.ts';
 import type { BundledText, StudioModel } from '../studioModel.ts';
 import type { Healings } from './healings.ts';
 
@@ -47,18 +47,12 @@ async function sourcesOf(
 
 export class HealRunner {
   private readonly context: HealContext;
-  /** Of the healing that runs; it may be paused, or ended, before it has begun. */
-  private gate: PauseGate | null = null;
-  private paused = false;
+  readonly gate = new JobGate();
+  /** Of the healing that runs; it may be ended before it has begun. */
   private stopping: AbortController | null = null;
 
   constructor(context: HealContext) {
     this.context = context;
-  }
-
-  pause(on: boolean): void {
-    this.paused = on;
-    this.gate?.pause(on);
   }
 
   stop(): void {
@@ -159,9 +153,7 @@ export class HealRunner {
     resumable: boolean,
   ): Promise<T> {
     const { sessions, checkpoints, bundledText } = this.context;
-    const gate = new PauseGate(signal);
-    gate.pause(this.paused);
-    this.gate = gate;
+    const gate = this.gate.begin(signal);
     const stop = this.stopping ?? new AbortController();
     const onNote = (text: string) => onEvent({ type: 'note', text });
     const withCheckpoints = checkpoints.begin(() => model.identity());
@@ -184,8 +176,7 @@ export class HealRunner {
 
   /** Before a healing waits for its turn: what is paused or ended is this one. */
   prepare(): void {
-    this.paused = false;
-    this.gate = null;
+    this.gate.prepare();
     this.stopping = new AbortController();
   }
 }

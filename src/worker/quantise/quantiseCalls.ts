@@ -50,7 +50,7 @@ export abstract class QuantiseCalls extends HealCalls implements QuantiseApi {
     onEvent: (event: QuantiseEvent) => void,
   ): Promise<QuantiseOutcome> {
     this.endPlan();
-    this.quantiser.prepare();
+    this.quantiser.gate.prepare();
     return this.sessions.run(async (signal) => {
       const healing = (await this.healingOf(request.healing)) ?? null;
       return this.quantiser.quantise(this.model(), request, healing, signal, onEvent);

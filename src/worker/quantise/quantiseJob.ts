@@ -16,7 +16,7 @@ import { estimateQuantise } from '../../runtime/quantise/estimate.ts';
 import type { NamedText, QuantiseJob, QuantiseSources } from '../../runtime/quantise/job.ts';
 import { quantise } from '../../runtime/quantise/quantise.ts';
 import { type JobContext, progressTo } from '../onWindows.ts';
-import { PauseGate } from '../pauseGate.ts';
+import { JobGate } from '../pauseGate.ts';
 import type { BundledText, StudioModel } from '../studioModel.ts';
 import { computedBytes, type Quantisations } from './quantisations.ts';
 
@@ -33,23 +33,10 @@ const named = <S extends Source>(source: S): S =>
 
 export class QuantiseRunner {
   private readonly context: QuantiseContext;
-  /** Of the run; it may be paused before it has begun. */
-  private gate: PauseGate | null = null;
-  private paused = false;
+  readonly gate = new JobGate();
 
   constructor(context: QuantiseContext) {
     this.context = context;
-  }
-
-  pause(on: boolean): void {
-    this.paused = on;
-    this.gate?.pause(on);
-  }
-
-  /** Before a run waits for its turn: what is paused is this one. */
-  prepare(): void {
-    this.paused = false;
-    this.gate = null;
   }
 
   /** @throws EspalierError as `StudioApi.estimateQuantise` */
@@ -75,9 +62,7 @@ export class QuantiseRunner {
     onEvent: (event: QuantiseEvent) => void,
   ): Promise<QuantiseOutcome> {
     const { sessions, checkpoints } = this.context;
-    const gate = new PauseGate(signal);
-    gate.pause(this.paused);
-    this.gate = gate;
+    const gate = this.gate.begin(signal);
     const onNote = (text: string) => onEvent({ type: 'note', text });
     const withCheckpoints = checkpoints.begin(() => model.identity());
     const asked = await this.asked(model, request, healing);

@@ -1,7 +1,9 @@
 // Values of tables as people read them. Pure.
 
+import type { Cell } from '../../../csv.ts';
 import { formatBytes } from '../../../quantities.ts';
-import type { Cell, Kind } from '../../../state/takeaway/table.ts';
+import type { Kind } from '../../../state/takeaway/table.ts';
+import { pointsWords } from '../../../words/variants.ts';
 import { formatPpl, formatRate, formatScore, formatShort } from '../../format.ts';
 
 const YES = 'yes';
@@ -16,6 +18,7 @@ const NUMBERS: Readonly<Record<Exclude<Kind, 'text' | 'flag'>, Format>> = {
   rate: formatRate,
   seconds: formatShort,
   bytes: formatBytes,
+  points: (value) => pointsWords(100 * value),
   gain: (value) => `${value.toFixed(2)} ×`,
   share: (value) => `${(100 * value).toFixed(value === 0 || value === 1 ? 0 : 1)} %`,
 };

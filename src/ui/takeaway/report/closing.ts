@@ -75,6 +75,7 @@ export function glossary(sections: readonly Section[]): Section {
     ...(has('quantisation')
       ? [TERMS.quantisation, TERMS.blockSize, TERMS.sensitivity, TERMS.mixedPrecision]
       : []),
+    ...(has('tasks') ? [TERMS.zeroShot, TERMS.accNorm, TERMS.tasksMean] : []),
   ];
   return {
     id: 'glossary',

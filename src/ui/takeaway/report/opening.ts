@@ -1,6 +1,6 @@
 // The sections of a report that say what came out, of which model, and how it was measured. Pure.
 
-import { formatBytes } from '../../../quantities.ts';
+import { formatBytes, plural } from '../../../quantities.ts';
 import { formatEnds, formatGain } from '../../../spread.ts';
 import { deviceName } from '../../../state/device/selectors.ts';
 import { effectView } from '../../../state/effect/selectors.ts';
@@ -22,7 +22,6 @@ import {
   formatPruned,
   formatRate,
   formatSeconds,
-  plural,
 } from '../../format.ts';
 import { dayInWords } from '../caption.ts';
 import type { Card, Part, Section } from './parts.ts';

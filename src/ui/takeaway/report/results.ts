@@ -15,9 +15,14 @@ import { evaluation as evaluations } from '../../../state/takeaway/quality.ts';
 import * as quantising from '../../../state/takeaway/quantising.ts';
 import * as scores from '../../../state/takeaway/scores.ts';
 import { variants as variantsMaker } from '../../../state/takeaway/speed.ts';
+import { tasks as tasksMaker } from '../../../state/takeaway/tasks.ts';
+import * as widths from '../../../state/takeaway/width.ts';
 import { plottable, variantRows } from '../../../state/variants/variants.ts';
+import { widthView } from '../../../state/width/selectors.ts';
+import { WIDTH } from '../../../words/comparison/width.ts';
 import { columnHeads } from '../../../words/takeaway/files.ts';
 import { FACTS, LEADS, REPORT, REPORT_WORDS as W } from '../../../words/takeaway/report.ts';
+import { findings } from '../../width/findings.ts';
 import type { Part, Section } from './parts.ts';
 
 /** What was measured by one maker: a lead, its figure, its table. */
@@ -129,6 +134,24 @@ export function quantisation(state: StudioState): Section | null {
   return { id: 'quantisation', title: REPORT.quantisation, parts };
 }
 
+export function width(state: StudioState): Section | null {
+  const view = widthView(state);
+  if (!view) return null;
+  const { words } = widths.width.measured(state);
+  const parts: Part[] = [
+    { kind: 'text', text: LEADS.width },
+    { kind: 'list', items: findings(view) },
+    { kind: 'figure', id: 'width', caption: words },
+    { kind: 'table', caption: WIDTH.table, table: widths.width.table(state) },
+  ];
+  if (view.batches.length > 0)
+    parts.push(
+      { kind: 'figure', id: 'width-speeds', caption: words },
+      { kind: 'table', caption: WIDTH.speeds, table: widths.widthSpeeds.table(state) },
+    );
+  return { id: 'width', title: REPORT.width, parts };
+}
+
 export function evaluation(state: StudioState): Section | null {
   if (state.evaluate.results.length === 0) return null;
   return {
@@ -137,6 +160,30 @@ export function evaluation(state: StudioState): Section | null {
     parts: [
       { kind: 'text', text: LEADS.evaluation },
       { kind: 'table', caption: W.evaluationTable, table: evaluations.table(state) },
+    ],
+  };
+}
+
+export function tasks(state: StudioState): Section | null {
+  const { shown } = state.tasks;
+  if (!shown) return null;
+  const { measured, table } = tasksMaker;
+  const isBuiltIn = shown.result.tasks.some(({ source }) => source.builtIn);
+  return {
+    id: 'tasks',
+    title: REPORT.tasks,
+    parts: [
+      { kind: 'text', text: LEADS.tasks },
+      { kind: 'text', text: `${measured(state).words}.` },
+      {
+        kind: 'warnings',
+        items: [
+          ...(isBuiltIn ? [W.tasksBuiltIn] : []),
+          ...(shown.whole ? [] : [W.tasksStopped]),
+          ...shown.result.warnings,
+        ],
+      },
+      { kind: 'table', caption: W.tasksTable, table: table(state) },
     ],
   };
 }
