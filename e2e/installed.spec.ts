@@ -189,7 +189,8 @@ function nextVersion(): string {
   const names = readdirSync(join(folder, 'assets')).filter((name) =>
     /^(index|HelpDialog)-.*\.js$/.test(name),
   );
-  const renamed = (name: string) => name.replace(/-[^-]{1,8}\.js$/, '-nextNext.js');
+  // A hash has eight characters, and a hyphen may be one of them.
+  const renamed = (name: string) => name.replace(/-.{8}\.js$/, '-nextNext.js');
   const content = (path: string) =>
     names.reduce(
       (code, name) => code.replaceAll(name, renamed(name)),
