@@ -6,7 +6,6 @@ import { gainOf, type Ratio, type Stat } from '../../analysis/speed.ts';
 import type { WidthOutcome, WidthRequest, WidthResult } from '../../contract/comparison/width.ts';
 import type { RecordedSettings } from '../../contract/score.ts';
 import type { ComparedPoint, SpeedComparison } from '../../contract/speed.ts';
-import type { WidthPlan } from '../../model/width/types.ts';
 import { formatUnits } from '../../units.ts';
 import type { Written } from '../export/write.ts';
 import type { DepthMeasure } from './depth.ts';
@@ -131,11 +130,6 @@ export function reportOf({ result, outcome, flapVariance, ...parts }: ReportPart
 /** FLAP's compensation helps or does not: the better one is compared. */
 function bestOf({ measure, compensated }: WidthOutcome): WidthOutcome['measure'] {
   return compensated && compensated.nll < measure.nll ? compensated : measure;
-}
-
-/** The plan that is timed and written: with the compensation where the method has one. */
-export function writtenPlan({ plan, compensatedPlan }: WidthOutcome): WidthPlan {
-  return compensatedPlan ?? plan;
 }
 
 /** Speeds by batch size, from variants called `original`, `depth` and `width`. */

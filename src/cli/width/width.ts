@@ -13,6 +13,7 @@ import { widthExportObstacle } from '../../model/export/narrowed.ts';
 import type { StepChoice } from '../../model/export/steps.ts';
 import type { OpenedModel } from '../../model/open/open.ts';
 import { weightsOf } from '../../model/open/size.ts';
+import { writtenPlan } from '../../model/width/written.ts';
 import { requireFree } from '../../node/writeFolder.ts';
 import { runtimeOf } from '../../runtime/device/ort.ts';
 import { calibrate, folderTokenizer } from '../../runtime/score/calibration.ts';
@@ -43,7 +44,7 @@ import {
   WIDTH_OPTIONS,
   WIDTH_SPEED_OPTIONS,
 } from './options.ts';
-import { linesOf, reportOf, speedsOf, type WidthSpeeds, writtenPlan } from './report.ts';
+import { linesOf, reportOf, speedsOf, type WidthSpeeds } from './report.ts';
 
 const OPTIONS = {
   ...WIDTH_OPTIONS,

@@ -1,15 +1,14 @@
 // Saving the pruned folder and what verification said of it. A failed export is shown as failed,
 // never as done.
 
-import type { ExportRequest, ExportResult } from '../../contract/export.ts';
+import type { ExportRequest } from '../../contract/export.ts';
 import { type ExportDtype, isQuantisedDtype, type StepChoice } from '../../model/export/steps.ts';
-import { VERDICTS_SAID } from '../../words/dialogs/exporting.ts';
 import type { Context } from '../context.ts';
 import { sizeSteps, stepsOf } from '../heal/steps.ts';
 import { engineJob } from '../jobs.ts';
 import { effectKey } from '../keys.ts';
-import { runJob } from '../runJob.ts';
 import { kitWindows, writesKit } from './kit.ts';
+import { runExport } from './run.ts';
 import {
   alsoWritten,
   exportForm,
@@ -141,30 +140,13 @@ export function makeExportActions(context: Context): ExportActions {
         ...(writesKit(get()) && { kit: { windows: kitWindows(get()) } }),
         ...(study && { study }),
       };
-      await runJob<never, ExportResult>(context, 'export', {
-        started: 'Export has started.',
-        start: () =>
-          patch('export', { running: true, progress: null, removed, healing, result: null }),
-        async call({ isCurrent }) {
-          const stepsIn = (one: ExportDtype | null) =>
-            stepsOf(context, { removed, healing, dtype: one, healed: quantised });
-          const steps = await stepsIn(dtype);
-          const also: StepChoice[][] = [];
-          for (const one of further) also.push(await stepsIn(one));
-          return api.export({ ...request, steps, ...(also.length > 0 && { also }) }, (progress) => {
-            if (isCurrent()) patch('export', { progress });
-          });
-        },
-        take(result) {
-          const { bytes, seconds } = result;
-          patch('export', { result, measured: { bytes, seconds } });
-          const verdict = VERDICTS_SAID[result.verification.status];
-          // Whoever closed the dialog meanwhile still hears of it.
-          if (get().view.dialog !== 'export') context.toast(verdict);
-          return verdict;
-        },
-        stop: () => 'The export was cancelled.',
-        end: () => patch('export', { running: false, progress: null }),
+      await runExport(context, { removed, healing }, async (onProgress) => {
+        const stepsIn = (one: ExportDtype | null) =>
+          stepsOf(context, { removed, healing, dtype: one, healed: quantised });
+        const steps = await stepsIn(dtype);
+        const also: StepChoice[][] = [];
+        for (const one of further) also.push(await stepsIn(one));
+        return api.export({ ...request, steps, ...(also.length > 0 && { also }) }, onProgress);
       });
     },
   };

@@ -54,7 +54,7 @@ export const blocks = listOf(block);
 export const units: Form<Unit[]> = listOf(either(block, sublayer));
 export const texts = listOf(text);
 export const windows = listOf(listOf(number));
-const pair = ((value: unknown) => listOf(number)(value) && value.length === 2) as Form<
+export const pair = ((value: unknown) => listOf(number)(value) && value.length === 2) as Form<
   [number, number]
 >;
 

@@ -7,18 +7,8 @@ import type {
   TaskVariant,
 } from '../../contract/comparison/tasks.ts';
 import type { ChoiceScore, TaskItem, TaskSource } from '../../tasks/types.ts';
-import {
-  type Form,
-  flag,
-  listOf,
-  maybe,
-  number,
-  oneOf,
-  orNull,
-  shape,
-  text,
-} from '../kept/form.ts';
-import { device, texts, units } from '../kept/forms.ts';
+import { flag, listOf, maybe, number, oneOf, orNull, shape, text } from '../kept/form.ts';
+import { device, pair, texts, units } from '../kept/forms.ts';
 
 /** A finished run, or as far as it came. */
 export interface ScoredTasks {
@@ -30,10 +20,6 @@ export interface ScoredTasks {
   /** ms since 1970. */
   at: number;
 }
-
-const pair = ((value: unknown) => listOf(number)(value) && value.length === 2) as Form<
-  [number, number]
->;
 
 const difference = orNull(
   shape<NonNullable<TaskOutcome['difference']>>({ value: number, ci95: pair }),

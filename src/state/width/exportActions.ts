@@ -1,13 +1,12 @@
 // Exporting a model that is narrower in every layer alike, through the dialog of exports.
 
-import type { ExportRequest, ExportResult } from '../../contract/export.ts';
+import type { ExportRequest } from '../../contract/export.ts';
 import type { WidthPlan } from '../../model/width/types.ts';
-import { VERDICTS_SAID } from '../../words/dialogs/exporting.ts';
 import type { Context } from '../context.ts';
+import { runExport } from '../export/run.ts';
 import { formatOfSource } from '../export/selectors.ts';
 import { pickTarget } from '../export/target.ts';
 import { engineJob } from '../jobs.ts';
-import { runJob } from '../runJob.ts';
 import { widthName } from './name.ts';
 import { widthStep } from './selectors.ts';
 
@@ -39,31 +38,9 @@ export function makeWidthExportActions(context: Context): WidthExportActions {
         // A graph of its own is written, of tensor files too.
         ...(formatOfSource(get()) !== null && { format: 'onnx' as const }),
       };
-      await runJob<never, ExportResult>(context, 'export', {
-        started: 'Export has started.',
-        start() {
-          patch('export', {
-            running: true,
-            progress: null,
-            removed: [],
-            healing: undefined,
-            result: null,
-          });
-          patch('view', { dialog: 'export' });
-        },
-        call: ({ isCurrent }) =>
-          api.export(request, (progress) => {
-            if (isCurrent()) patch('export', { progress });
-          }),
-        take(result) {
-          const { bytes, seconds } = result;
-          patch('export', { result, measured: { bytes, seconds } });
-          const verdict = VERDICTS_SAID[result.verification.status];
-          if (get().view.dialog !== 'export') context.toast(verdict);
-          return verdict;
-        },
-        stop: () => 'The export was cancelled.',
-        end: () => patch('export', { running: false, progress: null }),
+      await runExport(context, { removed: [], healing: undefined }, (onProgress) => {
+        patch('view', { dialog: 'export' });
+        return api.export(request, onProgress);
       });
     },
   };

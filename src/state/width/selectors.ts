@@ -12,6 +12,7 @@ import type { StepChoice } from '../../model/export/steps.ts';
 import { planSize, weightsOf } from '../../model/open/size.ts';
 import type { WidthMethod, WidthPlan } from '../../model/width/types.ts';
 import { WIDTH_METHODS } from '../../model/width/widthWords.ts';
+import { writtenPlan } from '../../model/width/written.ts';
 import type { Unit } from '../../units.ts';
 import { WIDTH_OBSTACLES, WIDTH_ROWS, withoutUnits } from '../../words/comparison/width.ts';
 import { engineObstacle } from '../jobs.ts';
@@ -80,9 +81,6 @@ export type WidthRowId = 'original' | 'depth' | WidthMethod | 'flap-plain';
 /** The step that an export of it takes. */
 export const widthStep = (width: WidthPlan): StepChoice<'width'> => ({ step: 'width', width });
 
-/** The plan of a method that is run and exported: with its compensation, where it has one. */
-const planOf = ({ plan, compensatedPlan }: WidthFound): WidthPlan => compensatedPlan ?? plan;
-
 /** What the meter is asked for; null without a model. */
 export function compareRequest(
   state: StudioState,
@@ -97,7 +95,7 @@ export function compareRequest(
   const narrow = outcomes.map((found) => ({
     id: found.method,
     removed: [],
-    steps: [widthStep(planOf(found))],
+    steps: [widthStep(writtenPlan(found))],
     estimate: bytes([]) * (1 - found.removedWeights / found.totalWeights),
   }));
   return {
@@ -200,7 +198,7 @@ export const widthView = derive(
       points: side(id)?.points ?? [],
       stopped: side(id)?.stopped ?? null,
       fileBytes: side(id)?.fileBytes ?? null,
-      plan: found && planOf(found),
+      plan: found && writtenPlan(found),
       obstacle: found && obstacleOf(found),
     });
     const { depth } = shown;

@@ -16,10 +16,10 @@ import { axisTitles, curveWords } from '../../words/charts.ts';
 import { formatPpl } from '../format.ts';
 import { usePointing } from '../usePointing.ts';
 import { useWidth } from '../useWidth.ts';
-import { ABOVE_LINES, longTitleAbove, STILL, X_AXIS, Y_AXIS } from './axis.ts';
+import { ABOVE_LINES, longTitleAbove, STILL, X_AXIS } from './axis.ts';
 import { ChartFrame } from './ChartFrame.tsx';
 import css from './charts.module.css';
-import { formatTick, type Scale, scaleOf, ticksOf } from './scale.ts';
+import { pplAxis, type Scale, scaleOf, ticksOf } from './scale.ts';
 
 /** From this many blocks on the curve can be narrowed to a range. */
 const BRUSH_FROM = 40;
@@ -110,13 +110,10 @@ export function CurveFrame({ label, testId, title, baseline, lines, lettered, ma
           height={26}
         />
         <YAxis
-          {...Y_AXIS}
-          scale="log"
-          domain={[Math.exp(scale.low), Math.exp(scale.high)]}
+          {...pplAxis(scale)}
           allowDataOverflow
           ticks={isEmpty ? [] : ticksOf(scale)}
           interval={0}
-          tickFormatter={formatTick}
           width={scale.high > Math.log(1e6) ? 84 : 58}
           label={longTitleAbove(title, -38)}
         />

@@ -23,10 +23,10 @@ import {
 import { chartWords, notDrawn, predictedName, VARIANTS } from '../../words/variants.ts';
 import { formatPpl } from '../format.ts';
 import { useActions, useStudio } from '../studioContext.ts';
-import { type DotProps, longTitleAbove, STILL, titleBelow, X_AXIS, Y_AXIS } from './axis.ts';
+import { type DotProps, longTitleAbove, STILL, titleBelow, X_AXIS } from './axis.ts';
 import { ChartFrame } from './ChartFrame.tsx';
 import css from './charts.module.css';
-import { roundTicks, scaleOf, ticksOf } from './scale.ts';
+import { pplAxis, roundTicks, scaleOf } from './scale.ts';
 import { usePoints } from './usePoints.ts';
 
 /** So close to the top a label lies below its point. */
@@ -86,14 +86,10 @@ export default function ParetoChart({ hover, onHover }: Props) {
             )}
           />
           <YAxis
-            {...Y_AXIS}
+            {...pplAxis(scale)}
             dataKey="ppl"
             type="number"
-            scale="log"
-            domain={[Math.exp(scale.low), Math.exp(scale.high)]}
-            ticks={ticksOf(scale)}
             tickFormatter={(ppl: number) => ppl.toLocaleString('en')}
-            width={58}
             label={longTitleAbove(VARIANTS.pplAxis)}
           />
           <ReferenceLine x={1} stroke="var(--edge)" strokeDasharray="2 3" />

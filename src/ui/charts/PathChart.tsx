@@ -7,11 +7,11 @@ import { axisTitles } from '../../words/charts.ts';
 import { formatPpl } from '../format.ts';
 import { useActions, useStudio } from '../studioContext.ts';
 import { useWidth } from '../useWidth.ts';
-import { type DotProps, longTitleAbove, STILL, titleBelow, X_AXIS, Y_AXIS } from './axis.ts';
+import { type DotProps, longTitleAbove, STILL, titleBelow, X_AXIS } from './axis.ts';
 import { ChartFrame } from './ChartFrame.tsx';
 import css from './charts.module.css';
 import { pathLook } from './pathLook.ts';
-import { formatTick, scaleOf, ticksOf } from './scale.ts';
+import { pplAxis, scaleOf, ticksOf } from './scale.ts';
 import { usePoints } from './usePoints.ts';
 
 interface Props {
@@ -80,14 +80,10 @@ export default function PathChart({ hover, onHover }: Props) {
           label={titleBelow(axisTitles.blocksRemoved)}
         />
         <YAxis
-          {...Y_AXIS}
-          scale="log"
-          domain={[Math.exp(scale.low), Math.exp(scale.high)]}
+          {...pplAxis(scale)}
           allowDataOverflow
           ticks={points.length > 0 ? ticksOf(scale) : []}
           interval={0}
-          tickFormatter={formatTick}
-          width={58}
           label={longTitleAbove(axisTitles.pathPpl)}
         />
         <Bound high={scale.high} />

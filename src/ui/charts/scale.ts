@@ -2,6 +2,7 @@
 
 import { chartScale } from '../../analysis/scales.ts';
 import { formatPpl } from '../format.ts';
+import { Y_AXIS } from './axis.ts';
 
 /** The NLL range of the axis, in nats; what lies above `high` is marked off the scale. */
 export interface Scale {
@@ -67,5 +68,16 @@ export function roundTicks(from: number, to: number): number[] {
 }
 
 /** A perplexity beside its tick. */
-export const formatTick = (ppl: number): string =>
+const formatTick = (ppl: number): string =>
   ppl >= 1e6 ? formatPpl(Math.log(ppl), 2) : ppl.toLocaleString('en');
+
+/** What the vertical axes of perplexities have in common. */
+export const pplAxis = (scale: Scale) =>
+  ({
+    ...Y_AXIS,
+    scale: 'log',
+    domain: [Math.exp(scale.low), Math.exp(scale.high)],
+    ticks: ticksOf(scale),
+    tickFormatter: formatTick,
+    width: 58,
+  }) as const;

@@ -8,6 +8,7 @@ import type {
   WidthResult,
 } from '../../contract/comparison/width.ts';
 import { widthExportObstacle } from '../../model/export/narrowed.ts';
+import { writtenPlan } from '../../model/width/written.ts';
 import { measureWidth } from '../../runtime/width/width.ts';
 import { TaskCalls } from '../tasks/taskCalls.ts';
 
@@ -22,7 +23,7 @@ export abstract class WidthCalls extends TaskCalls implements WidthApi {
       await session.setBudget(request.budgetBytes ?? this.sessions.budgetBytes);
       const told = (outcome: WidthOutcome): WidthOutcome => ({
         ...outcome,
-        exportObstacle: widthExportObstacle(outcome.compensatedPlan ?? outcome.plan, opened),
+        exportObstacle: widthExportObstacle(writtenPlan(outcome), opened),
       });
       const result = await measureWidth({
         opened,

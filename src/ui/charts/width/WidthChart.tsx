@@ -9,10 +9,10 @@ import {
 } from '../../../state/width/selectors.ts';
 import { chartInWords, WIDTH_AXES } from '../../../words/comparison/width.ts';
 import { formatCount, formatPpl, formatRate } from '../../format.ts';
-import { type DotProps, longTitleAbove, STILL, titleBelow, X_AXIS, Y_AXIS } from '../axis.ts';
+import { type DotProps, longTitleAbove, STILL, titleBelow, X_AXIS } from '../axis.ts';
 import { ChartFrame } from '../ChartFrame.tsx';
 import css from '../charts.module.css';
-import { formatTick, roundTicks, type Scale, scaleOf, ticksOf } from '../scale.ts';
+import { pplAxis, roundTicks, type Scale, scaleOf } from '../scale.ts';
 import { WidthSign } from './WidthSign.tsx';
 
 interface Props {
@@ -32,6 +32,14 @@ interface Datum {
   ppl: number;
   pplBar: [below: number, above: number] | null;
 }
+
+/** How intervals are drawn, along either axis. */
+const BAR = {
+  width: 6,
+  stroke: 'var(--edge)',
+  strokeWidth: 1.2,
+  isAnimationActive: false,
+} as const;
 
 export default function WidthChart({ view, axis, batch }: Props) {
   const rows = view.rows.flatMap((row) => {
@@ -91,15 +99,10 @@ export default function WidthChart({ view, axis, batch }: Props) {
           label={titleBelow(axis === 'params' ? WIDTH_AXES.params : WIDTH_AXES.speed(batch))}
         />
         <YAxis
-          {...Y_AXIS}
+          {...pplAxis(scale)}
           dataKey="ppl"
           type="number"
-          scale="log"
-          domain={[Math.exp(scale.low), Math.exp(scale.high)]}
           allowDataOverflow
-          ticks={ticksOf(scale)}
-          tickFormatter={formatTick}
-          width={58}
           label={longTitleAbove(WIDTH_AXES.ppl)}
         />
         <Line
@@ -119,23 +122,9 @@ export default function WidthChart({ view, axis, batch }: Props) {
             payload ? <Point cx={cx ?? 0} cy={cy ?? 0} datum={payload} scale={scale} /> : <g />
           }
         >
-          <ErrorBar
-            dataKey={({ pplBar }: Datum) => pplBar ?? 0}
-            direction="y"
-            width={6}
-            stroke="var(--edge)"
-            strokeWidth={1.2}
-            isAnimationActive={false}
-          />
+          <ErrorBar dataKey={({ pplBar }: Datum) => pplBar ?? 0} direction="y" {...BAR} />
           {axis === 'speed' && (
-            <ErrorBar
-              dataKey={({ xBar }: Datum) => xBar ?? 0}
-              direction="x"
-              width={6}
-              stroke="var(--edge)"
-              strokeWidth={1.2}
-              isAnimationActive={false}
-            />
+            <ErrorBar dataKey={({ xBar }: Datum) => xBar ?? 0} direction="x" {...BAR} />
           )}
         </Scatter>
       </ComposedChart>
